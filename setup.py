@@ -1,0 +1,48 @@
+"""Metadata and dependencies of videocnn; tool settings live in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r'__version__ = "(.+)"', (here / "videocnn" / "__init__.py").read_text(encoding="utf-8")).group(1)
+
+TEST = ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff>=0.6", "jax"]
+
+setup(
+    name="videocnn",
+    version=version,
+    description="Large-scale video classification with CNNs in Keras: the networks of Karpathy et al. (CVPR 2014)",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    author="The videocnn authors",
+    license="Apache-2.0",
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+    ],
+    python_requires=">=3.10",
+    packages=find_packages(include=["videocnn", "videocnn.*"]),
+    package_data={"videocnn": ["py.typed"]},
+    install_requires=[
+        "tensorflow>=2.17",
+        "keras>=3.6",
+        "numpy",
+        "av>=12",
+        "pillow",
+        "matplotlib",
+        "typer>=0.12",
+        "rich",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.17"],
+        "tfio": ["tensorflow-io>=0.37; sys_platform != 'win32' and python_version < '3.13'"],
+        "tensorboard": ["tensorboard"],
+        "test": TEST,
+        "bench": ["torch", "opencv-python-headless"],
+    },
+    entry_points={"console_scripts": ["videocnn = videocnn.cli:main"]},
+)

@@ -1,0 +1,73 @@
+"""Many files, a few workers, one progress line: how every batch job of the package runs.
+
+Takes a function of one item and a list of items; gives back each item with its result or its error, as they finish.
+Decoding releases Python's lock, so threads are enough and Ctrl-C ends them at once.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from videocnn.errors import VideoCNNError
+
+Item = TypeVar("Item")
+
+
+def default_workers() -> int:
+    """Return the number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def progress_bar(unit: str, *, quiet: bool = False):
+    """Return a `rich.progress.Progress` on standard error with count, rate in `unit`/s and ETA."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task):
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.1f} {unit}/s" if speed else f"- {unit}/s")
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), disable=quiet)
+
+
+def map_parallel(
+    function: Callable[[Item], Any],
+    items: Sequence[Item],
+    *,
+    workers: int | None = None,
+    description: str = "",
+    unit: str = "videos",
+    quiet: bool = False,
+) -> Iterator[tuple[Item, Any]]:
+    """Yield `(item, result)` as results come in, in any order, with progress on standard error.
+
+    A `VideoCNNError` of one item is its result (the caller lists it and goes on); any other exception is a fault
+    of the program and ends the job. At most two items a worker are under way, so memory stays bounded.
+    """
+    workers = workers or default_workers()
+    waiting = iter(items)
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    try:
+        with progress_bar(unit, quiet=quiet) as bar:
+            task = bar.add_task(description, total=len(items))
+            running = {}
+            while True:
+                while len(running) < 2 * workers and (item := next(waiting, waiting)) is not waiting:
+                    running[pool.submit(function, item)] = item
+                if not running:
+                    return
+                done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
+                for future in done:
+                    error = future.exception()
+                    if error is not None and not isinstance(error, VideoCNNError):
+                        raise error
+                    yield running.pop(future), error if error is not None else future.result()
+                    bar.advance(task)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
