@@ -1,0 +1,248 @@
+"""Scores and labels in, honest figures out: hit@k, average precision, confusion, chance level, intervals.
+
+Scores are `(num_videos, num_classes)`, any real numbers of which a larger one means "rather this class"; labels are the
+multi-hot matrix of the same shape. Hit@k is the paper's (section 4); several labels and tied scores are defined
+below, so that an order of videos or classes never changes a figure. NumPy only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from videocnn.errors import VideoCNNError
+
+# A statistic of weighted videos: weights (num_resamples, num_videos) -> values (num_resamples,). A weight is how often
+# a video counts; all ones give the plain figure. One form for every figure is what makes one bootstrap serve all.
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+# Weights drawn at a time: 32 MB of float64, whatever the number of videos.
+CHUNK = 4_000_000
+
+
+class MetricError(VideoCNNError):
+    """Scores or labels from which no figure can be computed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        value: the figure over all videos.
+        low: lower end of the interval, NaN where there are fewer than two groups.
+        high: upper end of the interval, NaN where there are fewer than two groups.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def _checked(scores, labels) -> tuple[np.ndarray, np.ndarray]:
+    scores, labels = np.asarray(scores, np.float64), np.asarray(labels) > 0
+    if scores.ndim != 2 or scores.shape != labels.shape:
+        raise MetricError(
+            f"scores have the shape {scores.shape} and labels {labels.shape}; both must be (num_videos, num_classes)"
+        )
+    if len(scores) == 0:
+        raise MetricError("there is no video to measure: give at least one scored video")
+    if not np.isfinite(scores).all():
+        row = int(np.flatnonzero(~np.isfinite(scores).all(axis=1))[0])
+        raise MetricError(f"the scores of row {row} hold NaN or infinity: the network that gave them has diverged")
+    if not labels.any(axis=1).all():
+        row = int(np.flatnonzero(~labels.any(axis=1))[0])
+        raise MetricError(f"row {row} has no label: only labelled videos can be measured")
+    return scores, labels
+
+
+def _share_without(total: np.ndarray, marked: np.ndarray, drawn: np.ndarray, most: int) -> np.ndarray:
+    """Probability that `drawn` of `total` classes, drawn without replacement, hold none of the `marked` ones."""
+    share = np.ones(len(total))
+    for i in range(most):
+        share = np.where(i < drawn, share * np.maximum(total - marked - i, 0) / np.maximum(total - i, 1), share)
+    return share
+
+
+def hit_at_k(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Return for each video whether a true label is among its k best classes (hit@k of the paper's Table 1).
+
+    One true label is enough. Where classes tie for the last of the k places, the value is the probability that a fair
+    draw among them hits, so that equal scores for all classes are worth exactly a blind guess, neither 0 nor 1.
+
+    Args:
+        scores: `(num_videos, num_classes)`, finite.
+        labels: `(num_videos, num_classes)`, positive where a label is true; at least one a video.
+        k: places, 1 or more; with `k >= num_classes` every video is a hit.
+
+    Returns:
+        float64 `(num_videos,)` in 0..1; its mean is hit@k.
+
+    Raises:
+        MetricError: shapes differ, no video, a score that is not finite, a video without a label.
+
+    Example:
+        >>> hit_at_k([[0.6, 0.3, 0.1], [0.4, 0.4, 0.2]], [[1, 0, 0], [0, 1, 0]], k=1)
+        array([1. , 0.5])
+    """
+    scores, labels = _checked(scores, labels)
+    if k < 1:
+        raise MetricError(f"k is {k}; hit@k needs a k of at least 1")
+    k = min(k, scores.shape[1])
+    last = np.sort(scores, axis=1)[:, -k, None]  # the score of the k-th best class, (num_videos, 1)
+    above, tied = scores > last, scores == last
+    free = k - above.sum(axis=1)
+    miss = _share_without(tied.sum(axis=1), (tied & labels).sum(axis=1), free, k)
+    return np.where((above & labels).any(axis=1), 1.0, 1.0 - miss)
+
+
+def chance_level(labels: np.ndarray, k: int) -> float:
+    """Return the hit@k of the best blind answer: always the k labels that are most frequent among these videos.
+
+    With equally many videos of every class this is k / num_classes; on uneven data it is more, and a network that
+    has learned nothing but the frequencies reaches it. Classes that no video has are no help to a blind guess.
+
+    Args:
+        labels: `(num_videos, num_classes)`, positive where a label is true.
+        k: places, 1 or more.
+
+    Returns:
+        A share in 0..1.
+    """
+    labels = np.asarray(labels) > 0
+    if not labels.size:
+        raise MetricError("there is no video to measure: give at least one labelled video")
+    most_frequent = np.argsort(-labels.sum(axis=0), kind="stable")[:k]
+    return float(labels[:, most_frequent].any(axis=1).mean())
+
+
+def average_precision(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return each class's average precision: the mean, over its videos, of the precision at that video's rank.
+
+    Videos of equal score share one rank, the lowest of them, so their order does not matter.
+
+    Args:
+        scores: `(num_videos, num_classes)`, finite.
+        labels: `(num_videos, num_classes)`, positive where a label is true.
+
+    Returns:
+        float64 `(num_classes,)` in 0..1; NaN for a class without a video.
+    """
+    scores, labels = _checked(scores, labels)
+    return _weighted_ap(scores, labels, np.ones((1, len(scores))), np.arange(len(scores)))[0]
+
+
+def _weighted_ap(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Average precision (resamples, num_classes) where group `group[i]` was drawn `weights[:, i]` times.
+
+    A drawn group ranks against one copy of itself: its further copies are no evidence about new videos, and counting
+    them beside it would push every resampled precision up (by half, for a network at chance).
+    """
+    result = np.full((len(weights), scores.shape[1]), np.nan)
+    for c in range(scores.shape[1]):
+        if not labels[:, c].any():
+            continue
+        order = np.argsort(-scores[:, c], kind="stable")
+        ranked, true, w = scores[order, c], labels[order, c], weights[:, order]
+        # Precision is needed where a true label stands only, and there at the end of its run of equal scores.
+        ends = np.searchsorted(-ranked, -ranked[true], side="right") - 1
+        own = (group[order] == group[order][true, None]) & (np.arange(len(order)) <= ends[:, None])
+        positives = w[:, true]
+        copies = np.maximum(positives - 1, 0)
+        seen = np.cumsum(w, axis=1)[:, ends] - copies * own.sum(axis=1)
+        found = np.cumsum(w * true, axis=1)[:, ends] - copies * (own & true).sum(axis=1)
+        total = positives.sum(axis=1)
+        gained = (positives * found / np.maximum(seen, 1)).sum(axis=1)
+        result[:, c] = np.where(total > 0, gained / np.maximum(total, 1), np.nan)
+    return result
+
+
+def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return how many videos of each class (row) got each class as best answer (column).
+
+    A video adds one in all. Of several labels, the one that was answered counts, and without it they share the video
+    equally; classes that tie for the best share it equally too. So the sum is num_videos and the diagonal's share
+    of it is hit@1.
+
+    Returns:
+        float64 `(num_classes, num_classes)`.
+    """
+    scores, labels = _checked(scores, labels)
+    table = np.zeros((scores.shape[1], scores.shape[1]))
+    for row, true in zip(scores, labels, strict=True):
+        best = np.flatnonzero(row == row.max())
+        for answer in best:
+            rows = [answer] if true[answer] else np.flatnonzero(true)
+            table[rows, answer] += 1 / (len(best) * len(rows))
+    return table
+
+
+def mean_of(values: np.ndarray) -> Statistic:
+    """Return the statistic "mean of one value a video" (hit@k: `mean_of(hit_at_k(scores, labels, k))`)."""
+    values = np.asarray(values, np.float64)
+    return lambda weights: weights @ values / weights.sum(axis=1)
+
+
+def mean_average_precision_of(scores: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> Statistic:
+    """Return the statistic "mean of `average_precision` over the classes that have a video"."""
+    scores, labels = _checked(scores, labels)
+    group = group_numbers(groups)
+    return lambda weights: np.nanmean(_weighted_ap(scores, labels, weights, group), axis=1)
+
+
+def difference_of(first: Statistic, second: Statistic) -> Statistic:
+    """Return the statistic `first - second` on the same videos: the paired difference of two networks."""
+    return lambda weights: first(weights) - second(weights)
+
+
+def group_numbers(groups: Sequence[str]) -> np.ndarray:
+    """Return each video's group as a number from 0 on, int64; a video without a group is a group of its own."""
+    numbers: dict[str | int, int] = {}  # an index in place of the name cannot collide with a name: it is no text
+    return np.array([numbers.setdefault(group or index, len(numbers)) for index, group in enumerate(groups)])
+
+
+def _bootstrap_weights(groups: Sequence[str], num_resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """Yield chunks of weights (resamples, num_videos): how often each video is in a draw of whole groups."""
+    member = group_numbers(groups)
+    total = int(member.max()) + 1
+    rng = np.random.default_rng(seed)
+    step = max(1, CHUNK // len(member))
+    for start in range(0, num_resamples, step):
+        draws = rng.integers(0, total, (min(step, num_resamples - start), total))
+        counts = np.stack([np.bincount(draw, minlength=total) for draw in draws])
+        yield counts[:, member].astype(np.float64)
+
+
+def estimate(
+    statistic: Statistic,
+    groups: Sequence[str],
+    *,
+    confidence: float = 0.95,
+    num_resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """Return a figure and its percentile interval from a bootstrap over groups.
+
+    Clips of one group come from one source and stand or fall together (UCF-101), so whole groups are drawn with
+    replacement, not videos. With `difference_of` both networks see the same draws: the paired difference. The interval
+    covers the choice of videos, not the luck of a training run, and has no width where every video is right.
+
+    Args:
+        statistic: from `mean_of`, `mean_average_precision_of` or `difference_of`.
+        groups: the group of each video; an empty name is a group of its own.
+        confidence: share of the draws inside the interval.
+        num_resamples: number of draws.
+        seed: seed of the draws; the same seed and groups give the same draws for every statistic.
+
+    Returns:
+        An `Estimate`; the interval is NaN where there are fewer than two groups.
+    """
+    value = float(statistic(np.ones((1, len(groups))))[0])
+    if len(set(group_numbers(groups))) < 2:
+        return Estimate(value, float("nan"), float("nan"))
+    drawn = np.concatenate([statistic(weights) for weights in _bootstrap_weights(groups, num_resamples, seed)])
+    tail = 50 * (1 - confidence)
+    low, high = np.percentile(drawn, [tail, 100 - tail])
+    return Estimate(value, float(low), float(high))
