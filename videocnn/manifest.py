@@ -11,58 +11,17 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 import os
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from videocnn.errors import VideoCNNError
+from videocnn.row import CONTROL, SPLITS, ManifestError, Skip, Video, check_video_row, clean_label, is_url
 from videocnn.table import format_table, read_table, write_text
 
 COLUMNS = ("path", "labels", "split", "group", "num_frames", "fps")
-SPLITS = ("train", "val", "test", "")
-
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_UNDECODED = re.compile(r"[\ud800-\udfff]")
-
-
-class ManifestError(VideoCNNError):
-    """A manifest, or what one should be made of, cannot be used."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Video:
-    """One video file and what is known about it.
-
-    Attributes:
-        path: relative to the manifest's folder, absolute, or a URL.
-        labels: names of its classes, one or several.
-        split: `"train"`, `"val"`, `"test"` or `""` (not assigned).
-        group: videos of one group come from one source and stay on one side of a split; `""` becomes the path, a
-            group of its own.
-        num_frames: frames that decode; `None` while unmeasured.
-        fps: frame rate in Hz; `None` while unmeasured.
-    """
-
-    path: str
-    labels: tuple[str, ...]
-    split: str = ""
-    group: str = ""
-    num_frames: int | None = None
-    fps: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Skip:
-    """A video that was left out, and why."""
-
-    path: str
-    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +44,7 @@ class Manifest:
     def __post_init__(self):
         videos = tuple(video if video.group else dataclasses.replace(video, group=video.path) for video in self.videos)
         for video in videos:
-            _check_video(video)
+            check_video_row(video)
         names = self.class_names
         if names is None:
             names = sorted({label for video in videos for label in video.labels})
@@ -122,7 +81,8 @@ class Manifest:
         for video, file in zip(self.videos, files, strict=True):
             name = file if is_url(file) else Path(os.path.relpath(file, top)).as_posix()
             group = "" if video.group == video.path else video.group
-            rows.append([name, sorted(video.labels), video.split, group, video.num_frames, video.fps])
+            measured = [None if value is None else float(value) for value in (video.num_frames, video.fps)]
+            rows.append([name, sorted(video.labels), video.split, group, *measured])
         content = json.dumps([list(self.class_names), sorted(rows, key=lambda row: row[0])])
         return hashlib.sha256(content.encode("ascii")).hexdigest()
 
@@ -133,29 +93,6 @@ class Manifest:
         for row, video in enumerate(self.videos):
             matrix[row, [index[label] for label in video.labels]] = 1
         return matrix
-
-
-def is_url(path: str) -> bool:
-    """Tell whether a manifest's path is a URL (`gs://bucket/video.mp4`) and no file name."""
-    return _URL.match(path) is not None
-
-
-def clean_label(text: str) -> str:
-    """Return a name without outer white space, in composed Unicode: macOS spells the é of a folder in two characters.
-
-    Raises:
-        ManifestError: nothing is left, or it holds `|`, a control character or bytes that are not UTF-8.
-    """
-    name = unicodedata.normalize("NFC", text).strip()
-    if not name:
-        raise ManifestError("the label is empty")
-    if "|" in name:
-        raise ManifestError(f"label {name!r}: '|' separates the labels of a video; rename the class without it")
-    if _CONTROL.search(name):
-        raise ManifestError(f"label {name!r}: it holds a line break or another control character; rename the class")
-    if _UNDECODED.search(name):
-        raise ManifestError(f"label {name!r}: it is not UTF-8; save the file, or name the folder, in UTF-8")
-    return name
 
 
 def read_manifest(
@@ -187,7 +124,7 @@ def read_manifest(
                 num_frames=_number(row, "num_frames", int),
                 fps=_number(row, "fps", float),
             )
-            _check_video(video)
+            check_video_row(video)
         except ManifestError as error:
             raise ManifestError(f"{path}, line {line}: {error}") from None
         videos.append(video)
@@ -233,7 +170,7 @@ def _path_from(folder: Path, manifest: Manifest, video: Video) -> str:
 
 def write_skips(skips: Iterable[Skip], path: str | os.PathLike) -> None:
     """Write the videos that were left out as CSV (`path,reason`), atomically."""
-    rows = [(_CONTROL.sub(" ", skip.path), _CONTROL.sub(" ", skip.reason)) for skip in skips]
+    rows = [(CONTROL.sub(" ", skip.path), CONTROL.sub(" ", skip.reason)) for skip in skips]
     write_text(path, format_table(("path", "reason"), rows))
 
 
@@ -265,24 +202,6 @@ def check_groups(manifest: Manifest) -> None:
             f"{len(mixed)} group(s) on both sides of a split ({names}): videos of one source would be trained on and "
             "tested on; give all videos of a group the same split"
         )
-
-
-def _check_video(video: Video) -> None:
-    if not video.path.strip() or _CONTROL.search(video.path):
-        raise ManifestError(f"path {video.path!r} is empty or holds a control character; rename the file")
-    for label in video.labels:
-        if clean_label(label) != label:
-            raise ManifestError(f"{video.path}: label {label!r} has outer white space or decomposed letters")
-    if not video.labels or len(set(video.labels)) != len(video.labels):
-        raise ManifestError(f"{video.path}: labels {'|'.join(video.labels)!r}: each once, and one at least")
-    if video.split not in SPLITS:
-        raise ManifestError(f"{video.path}: split {video.split!r}; write train, val, test or leave it empty")
-    if video.group != video.path and (video.group != video.group.strip() or _CONTROL.search(video.group)):
-        raise ManifestError(f"{video.path}: group {video.group!r} has outer white space or a control character")
-    if video.num_frames is not None and video.num_frames < 1:
-        raise ManifestError(f"{video.path}: num_frames {video.num_frames}; a video has one frame or more")
-    if video.fps is not None and not (0 < video.fps < math.inf):
-        raise ManifestError(f"{video.path}: fps {video.fps}; a frame rate is a number above 0, in Hz")
 
 
 def _check_classes(manifest: Manifest) -> None:
