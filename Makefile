@@ -1,0 +1,61 @@
+# The two commands to begin with: `make demo` and `make test`. Everything happens in .venv; nothing else is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export VIDEOCNN_DATA ?= $(abspath $(wildcard ../shared/data))
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo install test test-slow test-tf217 lint format bench clean
+
+demo: .venv/installed
+	$(BIN)/videocnn demo --out demo --overwrite
+
+install: .venv/installed
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest -n 2
+
+test-slow: .venv/installed-test
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed-bench
+	$(BIN)/python benchmarks/step.py
+	$(BIN)/python benchmarks/input.py
+
+# The oldest TensorFlow, and the last that the compiled operations of tensorflow-io load on.
+test-tf217: .venv-tf217/installed
+	.venv-tf217/bin/python -m pytest -n 2 --ignore tests/test_models_backends.py
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+.venv/installed: setup.py | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/installed-test: setup.py | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@ .venv/installed
+
+# PyTorch's own index has builds without CUDA; install one first where the default brings gigabytes.
+.venv/installed-bench: setup.py | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@ .venv/installed
+
+.venv-tf217/installed: setup.py
+	$(PYTHON) -m venv .venv-tf217
+	.venv-tf217/bin/python -m pip install --quiet --upgrade pip
+	.venv-tf217/bin/python -m pip install --quiet 'tensorflow==2.17.1' 'tensorflow-io==0.37.1' --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-tf217 demo build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,59 @@
+"""`videocnn train`: the options are the table in `videocnn.recipes`, one for one."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Annotated, Any
+
+import typer
+
+from videocnn.recipes import TrainArguments
+
+
+def option(field: dataclasses.Field) -> inspect.Parameter:
+    """Return the command-line option of one training argument."""
+    recipes, help = field.metadata["recipes"], field.metadata["help"]
+    if field.metadata["choices"]:
+        help += f": {' | '.join(field.metadata['choices'])}"
+    if "paper" in recipes:
+        help += f" [paper: {shown(recipes['paper'])}, modern: {shown(recipes['modern'])}]"
+    flags = f"--{field.name.replace('_', '-')}"
+    if field.metadata["kind"] is bool:
+        flags = f"{flags}/--no-{field.name.replace('_', '-')}"
+    default = recipes.get("default")
+    kind = Annotated[field.metadata["kind"] | None, typer.Option(flags, help=help, show_default=default is not None)]
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+
+
+def shown(value: Any) -> str:
+    """Return a recipe's value as help shows it."""
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def train(
+    manifest: Annotated[str, typer.Argument(help="manifest.csv, or a folder of shards")],
+    *,
+    out: Annotated[str, typer.Option(help="the run folder")],
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the run in --out")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write curves to OUT/tensorboard")] = False,
+    **arguments: Any,
+) -> None:
+    """Train one of the paper's networks on videos of split train, watching those of split val."""
+    from videocnn.train import train as run
+
+    given = {name: value for name, value in arguments.items() if value is not None}
+    run(manifest, out, resume=resume, overwrite=overwrite, tensorboard=tensorboard, **given)
+    typer.echo(f"{out}/model.keras holds the best weights. Next: videocnn evaluate {out} {manifest}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    signature = inspect.signature(train, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "arguments"]
+    train.__signature__ = signature.replace(
+        parameters=own + [option(field) for field in dataclasses.fields(TrainArguments)]
+    )
+    train.__annotations__ = {name: parameter.annotation for name, parameter in train.__signature__.parameters.items()}
+    app.command()(train)

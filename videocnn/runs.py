@@ -1,0 +1,140 @@
+"""A run folder: everything that one training leaves behind, written so that a kill at any moment loses little.
+
+model.keras    best weights, with class names and sampling: enough to predict from
+last.keras     weights after the last epoch
+run.json       arguments, versions, manifest hash, seed, hardware
+history.csv    one row an epoch
+backup/        what --resume continues from
+metrics.json, scores_*.npz and pictures come later, from evaluation
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from videocnn import __version__
+from videocnn.errors import VideoCNNError
+from videocnn.parallel import default_workers
+
+
+class RunError(VideoCNNError):
+    """A run folder cannot be made, continued or read."""
+
+
+def write_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file whole or not at all: `write(temporary)` in the same folder, then a rename.
+
+    Raises:
+        RunError: the disk is full or the folder cannot be written; an older file of that name is left as it was.
+    """
+    temporary = path.with_name(f".writing-{path.name}")
+    try:
+        write(temporary)
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        # HDF5 reports a full disk in its message and not by number.
+        full = error.errno == errno.ENOSPC or "No space left" in str(error)
+        mend = "free some space, then go on with --resume" if full else "check the folder and its permissions"
+        raise RunError(f"{path}: could not be written ({error.strerror or error}); {mend}") from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values as JSON, whole or not at all."""
+    write_file(path, lambda file: file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8"))
+
+
+def create_run(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
+    """Make the folder of a new run.
+
+    Raises:
+        RunError: something is there already; with `overwrite`, something that is not a run.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: is a file; give --out the name of a folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not overwrite:
+            raise RunError(f"{folder}: exists already; continue it with --resume or replace it with --overwrite")
+        if not (folder / "run.json").is_file():
+            raise RunError(f"{folder}: is not a run folder (no run.json), so --overwrite leaves it alone")
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: the folder cannot be made ({error.strerror}); give --out another place") from error
+    return folder
+
+
+def read_run(folder: str | os.PathLike) -> dict[str, Any]:
+    """Return what `run.json` of a run folder says.
+
+    Raises:
+        RunError: the folder is no run.
+    """
+    path = Path(folder) / "run.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder}: is not a run folder (no run.json); give the --out of `videocnn train`") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); train the run again") from error
+
+
+def write_history(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Write `history.csv`, one row an epoch; a column that a row lacks is left empty."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(folder / "history.csv", lambda file: file.write_text(text.getvalue(), encoding="utf-8"))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the package and of what decides its numbers."""
+    names = ("tensorflow", "keras", "numpy", "av")
+    return {"videocnn": __version__, "python": platform.python_version(), **{n: metadata.version(n) for n in names}}
+
+
+def hardware() -> dict[str, Any]:
+    """Return what machine this is: processor, how many of its cores this process has, memory, accelerators."""
+    import tensorflow as tf
+
+    return {
+        "processor": processor_name(),
+        "processors": default_workers(),
+        "memory_gib": memory_gib(),
+        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+                 for gpu in tf.config.list_physical_devices("GPU")],
+        "system": f"{platform.system()} {platform.machine()}",
+    }  # fmt: skip
+
+
+def processor_name() -> str:
+    """Return the processor's own name where the system tells it."""
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def memory_gib() -> float | None:
+    """Return the machine's memory in GiB, where the system tells it."""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
+    return None
