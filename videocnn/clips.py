@@ -1,0 +1,290 @@
+"""Batches of clips for training and evaluation: a manifest or shards in, `tf.data` out.
+
+`train_clips` is an endless stream of random clips (section 4 of the paper: crop, flip, minus 117, batches of 32),
+`eval_clips` every view of evenly spread clips of each video. Phases in order: choose frames, decode only those, cut a
+view, batch, normalise. Position p of the training stream belongs to pass p // N over the N videos; its video, frames
+and view are functions of (seed, p) and of nothing else, so neither threads nor a restart change what is seen.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from videocnn.augment import Augmentation, augmented_view, find_augmentation
+from videocnn.errors import VideoCNNError
+from videocnn.manifest import Manifest, Skip, read_manifest
+from videocnn.parallel import default_workers
+from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize
+from videocnn.sampling import ClipError, clip_rng, clip_span, even_clips, frames_at_rate, pass_order, random_clip
+from videocnn.sources import CachedFrames, FileFrames, carried
+from videocnn.spec import ClipSpec
+
+SHORT = ("skip", "error", "hold")
+CACHE_LIMIT = 8.0  # GiB
+
+logger = logging.getLogger("videocnn")
+
+
+def open_source(source: Manifest | str | os.PathLike) -> Manifest:
+    """Return the manifest of a source.
+
+    Args:
+        source: a `Manifest`, or the path of a `manifest.csv`.
+
+    Raises:
+        VideoCNNError: it cannot be read; the message says why.
+    """
+    return source if isinstance(source, Manifest) else read_manifest(Path(source))
+
+
+def timeline(num_frames: int, fps: float | None, spec: ClipSpec) -> np.ndarray:
+    """Return the frames that clips of a video may use: all of them, or those that a clock of `spec.fps` sees."""
+    return np.arange(num_frames) if spec.fps is None else frames_at_rate(num_frames, fps, spec.fps)
+
+
+def usable(manifest: Manifest, spec: ClipSpec, *, short: str = "skip") -> tuple[np.ndarray, list[Skip]]:
+    """Find the videos that are long enough for a clip; nothing is decoded.
+
+    Args:
+        manifest: videos whose frames have been counted.
+        spec: the shape of a clip.
+        short: what to do with a video that is too short: `"skip"` leaves it out and lists it, `"error"` raises,
+            `"hold"` keeps it and repeats its last frame.
+
+    Returns:
+        Their numbers, int64, ascending; and the videos left out, with reasons.
+
+    Raises:
+        ClipError: frames are not counted, none is usable, or one is too short and `short="error"`.
+    """
+    if short not in SHORT:
+        raise ClipError(f"short={short!r} is unknown; give one of {SHORT}")
+    kept, skips = [], []
+    for number, video in enumerate(manifest.videos):
+        if video.num_frames is None or (spec.fps is not None and video.fps is None):
+            raise ClipError(
+                f"{video.path}: its frames are not counted or its frame rate is unknown; run videocnn.manifest.measure "
+                "on the manifest first (it decodes every video once) and write the result"
+            )
+        length = len(timeline(video.num_frames, video.fps, spec))
+        span = clip_span(spec.num_frames, spec.frame_step)
+        if length >= span or short == "hold":
+            kept.append(number)
+            continue
+        rate = "" if spec.fps is None else f" at {spec.fps:g} frames a second"
+        reason = f"too short: a clip needs {span} frames, it has {length}{rate}"
+        if short == "error":
+            raise ClipError(
+                f'{manifest.file(video)}: {reason}; short="skip" leaves it out, "hold" repeats its last frame'
+            )
+        skips.append(Skip(video.path, reason))
+    if not kept:
+        found = f"all {len(skips)} videos are too short; the first: {skips[0].reason}" if skips else "it has no videos"
+        raise ClipError(f"nothing to take clips from: {found}")
+    return np.array(kept, np.int64), skips
+
+
+class SkipList:
+    """Videos left out so far, each once, logged and appended to the caller's list."""
+
+    def __init__(self, skips: list[Skip] | None):
+        self.skips = [] if skips is None else skips
+        self.paths = {skip.path for skip in self.skips}
+
+    def add(self, new: Sequence[Skip]) -> None:
+        new = [skip for skip in new if skip.path not in self.paths]
+        self.paths.update(skip.path for skip in new)
+        self.skips.extend(new)
+        if new:
+            others = f" and {len(new) - 1} more" if len(new) > 1 else ""
+            logger.warning("skipped %s (%s)%s", new[0].path, new[0].reason, others)
+
+
+def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
+    """Check everything that can be checked before the first frame; return manifest, usable videos and frames."""
+    check_sizes(spec)
+    whole = open_source(source)
+    manifest = whole if split is None else whole.select(split)
+    if not len(manifest):
+        counts = {name: len(whole.select(name)) for name in ("train", "val", "test", "")}
+        raise ClipError(f"no videos in split {split!r}; videos by split: {counts}")
+    kept, left_out = usable(manifest, spec, short=short)
+    skips.add(left_out)
+    frames = FileFrames([manifest.file(video) for video in manifest.videos], spec.region_size)
+    if cache:
+        lengths = [0] * len(manifest)
+        for number in kept:
+            lengths[number] = manifest.videos[number].num_frames
+        frames = CachedFrames(frames, lengths, limit=cache_limit)
+    return manifest, kept, frames
+
+
+def train_clips(
+    source: Manifest | str | os.PathLike,
+    spec: ClipSpec,
+    batch_size: int = 32,
+    *,
+    split: str | None = "train",
+    start: int = 0,
+    augment: str | Augmentation = "paper",
+    short: str = "skip",
+    cache: bool = False,
+    cache_limit: float = CACHE_LIMIT,
+    workers: int | None = None,
+    skips: list[Skip] | None = None,
+    seed: int = 0,
+) -> tf.data.Dataset:
+    """Make the endless stream of training batches: each pass visits every video once, in a new order.
+
+    Args:
+        source: a `Manifest`, or the path of a `manifest.csv`. Frames must have been counted.
+        spec: clip shape, sizes and normalisation of the network.
+        batch_size: clips in a batch; every batch is full, across the ends of passes.
+        split: which videos; `None` takes all.
+        start: position of the first clip. A run that stopped after n clips goes on at `start=n` with the clips that an
+            uninterrupted one would have seen.
+        augment: `"paper"` (crop and flip), `"modern"` (zoom and colours as well), or an `Augmentation`.
+        short: videos too short for a clip: `"skip"` (counted and listed), `"error"`, or `"hold"` their last frame.
+        cache: keep the decoded centre regions of all videos in memory from their first use.
+        cache_limit: most memory for that, in GiB; more is an error at the start.
+        workers: clips decoded at the same time; by default the number of processors. Does not change the clips.
+        skips: a list to which the videos left out are appended.
+        seed: 0 or more; the same seed gives the same clips.
+
+    Returns:
+        Batches `(clips, labels)`: float32 `(batch, time, height, width, 3)` and float32 `(batch, classes)`. The
+        labels of a clip sum to 1: a video with several shares them evenly (the paper does not say how its softmax
+        handled the 5 % of such videos).
+
+    Raises:
+        ClipError: before the first batch, for all that can be known then.
+        VideoError: at the batch with a file that does not decode, if consumed inside `video_errors()`; a plain
+            TensorFlow error otherwise. Training never replaces a video by another.
+    """
+    if not 0 <= seed < 2**63 or start < 0 or batch_size < 1:
+        raise ClipError(f"seed={seed} and start={start} must be 0 or more, batch_size={batch_size} 1 or more")
+    augment = find_augmentation(augment)
+    manifest, kept, frames = _prepare(
+        source, spec, split, short=short, cache=cache, cache_limit=cache_limit, skips=SkipList(skips)
+    )
+    if spec.class_names and spec.class_names != manifest.class_names:
+        raise ClipError(
+            f"the network's classes {list(spec.class_names)[:5]}... are not the manifest's "
+            f"{list(manifest.class_names)[:5]}...; read the manifest with class_names=spec.class_names"
+        )
+    labels = manifest.label_matrix()
+    labels /= labels.sum(axis=1, keepdims=True)
+
+    @carried
+    def read(position):
+        video = kept[pass_order(len(kept), int(position) // len(kept), seed=seed)[position % len(kept)]]
+        row = manifest.videos[video]
+        ticks = timeline(row.num_frames, row.fps, spec)
+        rng = clip_rng(int(position), seed=seed)
+        steps = [spec.frame_step * step for step in augment.frame_steps]
+        fitting = [step for step in steps if clip_span(spec.num_frames, step) <= len(ticks)] or [spec.frame_step]
+        step = fitting[rng.integers(len(fitting))]
+        clip = ticks[random_clip(len(ticks), spec.num_frames, step, rng=rng, hold_last=short == "hold")]
+        return frames.read(video, clip), labels[video]
+
+    def view(position):
+        clip, label = tf.numpy_function(read, [position], (tf.uint8, tf.float32))
+        clip.set_shape((spec.num_frames, *spec.region_size, 3))
+        label.set_shape((labels.shape[1],))
+        clip = augmented_view(clip, spec, augment, seed=tf.stack([tf.constant(seed, tf.int64), position]))
+        return tf.ensure_shape(clip, (spec.num_frames, *spec.frame_size, 3)), label
+
+    # Views stay uint8 until they are batched, where the paper's augmentation allows it: a quarter of the copying.
+    return (
+        tf.data.Dataset.range(start, np.iinfo(np.int64).max)
+        .map(view, num_parallel_calls=workers or default_workers())
+        .batch(batch_size, drop_remainder=True)
+        .map(lambda clips, label: (normalize(clips, spec), label))
+        .prefetch(2)
+    )
+
+
+def eval_clips(
+    source: Manifest | str | os.PathLike,
+    spec: ClipSpec,
+    *,
+    split: str | None = "test",
+    num_clips: int = 20,
+    num_views: int = 4,
+    batch_size: int = 32,
+    short: str = "skip",
+    cache: bool = False,
+    cache_limit: float = CACHE_LIMIT,
+    workers: int | None = None,
+    skips: list[Skip] | None = None,
+) -> tf.data.Dataset:
+    """Make the views that score every video once: `num_clips` evenly spread clips, `num_views` of each.
+
+    Each video is opened and decoded once, all frames of its clips together. What is under way is bounded by the uint8
+    regions of `workers` + 1 videos and three float batches.
+
+    Args:
+        source, spec, split, short, cache, cache_limit, workers, skips: as for `train_clips`. A file that does not decode is
+            left out, logged and appended to `skips`; the others are scored.
+        num_clips: clips a video (the paper: 20).
+        num_views: crops and flips a clip, 1 to 10, the same for all clips: centre, centre mirrored, two opposite
+            corners, one of them mirrored, ... (the paper: 4).
+        batch_size: views in a batch; the last batch may be smaller.
+
+    Returns:
+        Batches `(clips, video_index, clip_index)`: float32 `(batch, time, height, width, 3)`; int64 `(batch,)`, the
+        number of the video among the videos of the split (those left out keep theirs); int64 `(batch,)`. Rows are
+        ordered by video, clip and view; a clip may run over the end of a batch.
+
+    Raises:
+        ClipError: for all that can be known before the first batch.
+    """
+    if not 1 <= num_views <= len(VIEWS):
+        raise ClipError(f"num_views must be 1 to {len(VIEWS)}, not {num_views}")
+    if num_clips < 1 or batch_size < 1:
+        raise ClipError(f"num_clips={num_clips} and batch_size={batch_size} must be 1 or more")
+    skipped = SkipList(skips)
+    manifest, kept, frames = _prepare(
+        source, spec, split, short=short, cache=cache, cache_limit=cache_limit, skips=skipped
+    )
+
+    def read(video):
+        row = manifest.videos[video]
+        ticks = timeline(row.num_frames, row.fps, spec)
+        clips = ticks[even_clips(len(ticks), num_clips, spec.num_frames, spec.frame_step, hold_last=short == "hold")]
+        wanted, places = np.unique(clips, return_inverse=True)
+        try:
+            return frames.read(video, wanted), places.reshape(clips.shape)
+        except VideoCNNError as error:
+            skipped.add([Skip(row.path, str(error))])
+            return np.zeros((0, *spec.region_size, 3), np.uint8), np.zeros((0, spec.num_frames), np.int64)
+
+    def decode(video):
+        regions, clips = tf.numpy_function(read, [video], (tf.uint8, tf.int64))
+        regions.set_shape((None, *spec.region_size, 3))
+        clips.set_shape((None, spec.num_frames))
+        return regions, clips, video
+
+    def rows(regions, clips, video):
+        count = tf.shape(clips, tf.int64)[0] * num_views
+
+        def row(number):
+            clip = tf.gather(regions, clips[number // num_views])
+            return fixed_view(clip, spec, number % num_views), video, number // num_views
+
+        return tf.data.Dataset.range(count).map(row)
+
+    return (
+        tf.data.Dataset.from_tensor_slices(kept)
+        .map(decode, num_parallel_calls=workers or default_workers())
+        .flat_map(rows)
+        .batch(batch_size)
+        .map(lambda clips, video, clip: (normalize(clips, spec), video, clip))
+        .prefetch(1)
+    )

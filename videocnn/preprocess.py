@@ -1,0 +1,93 @@
+"""From the centre region of a video's frames to what a network sees: crop, flip, minus 117 (section 4 of the paper).
+
+Takes uint8 frames `(time, region height, region width, 3)` and a `ClipSpec`; gives `(time, height, width, 3)`.
+A *view* is one crop and flip of a clip, the same for each of its frames: random in training, from a fixed list in
+evaluation. The centre region itself is cut where frames are decoded (`read_frames`, or once into shards).
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from videocnn.sampling import ClipError
+from videocnn.spec import ClipSpec
+
+# (top, left) as shares of the room between crop and region, and whether the view is flipped. Any first n of them look
+# at both sides and at both orientations as evenly as n allows; the paper does not say which views it took.
+VIEWS = (
+    (0.5, 0.5, False),
+    (0.5, 0.5, True),
+    (0.0, 0.0, False),
+    (1.0, 1.0, True),
+    (0.0, 1.0, False),
+    (1.0, 0.0, True),
+    (0.0, 0.0, True),
+    (1.0, 1.0, False),
+    (0.0, 1.0, True),
+    (1.0, 0.0, False),
+)
+
+
+def check_sizes(spec: ClipSpec) -> None:
+    """Refuse a specification whose crop does not fit into its centre region.
+
+    Raises:
+        ClipError: the crop is higher or wider than the region, or smaller than a pixel.
+    """
+    if not all(0 < crop <= region for crop, region in zip(spec.frame_size, spec.region_size, strict=True)):
+        raise ClipError(
+            f"frame_size {spec.frame_size} must be positive and fit into region_size {spec.region_size} "
+            "(height, width); enlarge the region"
+        )
+
+
+def normalize(clips: tf.Tensor, spec: ClipSpec) -> tf.Tensor:
+    """Turn raw 0..255 values into the network's input, float32: `(clips - spec.mean) * spec.scale` (paper: minus 117)."""
+    return (tf.cast(clips, tf.float32) - spec.mean) * spec.scale
+
+
+def cut(frames: tf.Tensor, top: tf.Tensor, left: tf.Tensor, flip: tf.Tensor, spec: ClipSpec) -> tf.Tensor:
+    """Cut one `spec.frame_size` window out of every frame and mirror it where `flip` is true; the dtype stays."""
+    height, width = spec.frame_size
+    frames = frames[:, top : top + height, left : left + width]  # (T, H, W, C)
+    frames = tf.cond(flip, lambda: tf.reverse(frames, [2]), lambda: frames)
+    frames.set_shape((None, height, width, 3))
+    return frames
+
+
+def random_view(frames: tf.Tensor, spec: ClipSpec, *, seed: tf.Tensor) -> tf.Tensor:
+    """Draw the paper's training view: one crop and, half of the time, one flip for the whole clip.
+
+    Args:
+        frames: uint8 `(time, *spec.region_size, 3)`.
+        spec: gives the sizes.
+        seed: two whole numbers, int64 `(2,)`; the view is a function of them.
+
+    Returns:
+        uint8 `(time, *spec.frame_size, 3)`.
+    """
+    draws = tf.random.stateless_uniform((3,), seed)
+    top, left = (
+        tf.cast(draws[axis] * float(region - crop + 1), tf.int32)
+        for axis, (region, crop) in enumerate(zip(spec.region_size, spec.frame_size, strict=True))
+    )
+    return cut(frames, top, left, draws[2] < 0.5, spec)
+
+
+def fixed_view(frames: tf.Tensor, spec: ClipSpec, index: tf.Tensor | int) -> tf.Tensor:
+    """Return view number `index` of `VIEWS`: centre, centre mirrored, then corners in turn.
+
+    Args:
+        frames: uint8 `(time, *spec.region_size, 3)`.
+        spec: gives the sizes.
+        index: 0 to 9; view 0 is the plain centre crop.
+
+    Returns:
+        uint8 `(time, *spec.frame_size, 3)`.
+    """
+    view = tf.gather(tf.constant([[float(value) for value in view] for view in VIEWS]), index)
+    top, left = (
+        tf.cast(view[axis] * float(region - crop), tf.int32)
+        for axis, (region, crop) in enumerate(zip(spec.region_size, spec.frame_size, strict=True))
+    )
+    return cut(frames, top, left, view[2] > 0, spec)

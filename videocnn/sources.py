@@ -1,0 +1,117 @@
+"""Where decoded frames come from: video files, or memory after their first use (`shard_reader` adds shards).
+
+A source gives the centre region of any frames of any of its videos, `read(video, frames)` -> uint8
+`(len(frames), height, width, 3)`, from any thread. The rest of the pipeline does not see which kind it reads from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from videocnn.errors import VideoCNNError
+from videocnn.sampling import ClipError
+
+GIB = 2**30
+
+
+class FileFrames:
+    """Frames decoded from video files whenever they are asked for."""
+
+    def __init__(self, files: Sequence[str], region_size: tuple[int, int]):
+        """Take the files in the order of their numbers and the `(height, width)` of their centre regions."""
+        self.files = list(files)
+        self.region_size = tuple(region_size)
+
+    def read(self, video: int, frames: np.ndarray) -> np.ndarray:
+        """Return the centre region of some frames; raises `VideoError` naming the file."""
+        from videocnn.video import read_frames
+
+        return read_frames(self.files[video], frames, frame_size=self.region_size, crop_to_aspect_ratio=True)
+
+
+class CachedFrames:
+    """Frames of another source, kept in memory from the first time that a video is asked for.
+
+    A whole video is decoded at its first use: random clips ask for all of it sooner or later, and sequential decoding is
+    the cheapest. (What is kept are frames, before sampling. Keeping the sampled clips would freeze them.)
+    """
+
+    def __init__(self, source, lengths: Sequence[int], *, limit: float):
+        """Wrap a source.
+
+        Args:
+            source: where the frames come from.
+            lengths: number of frames of each video.
+            limit: most memory, in GiB, that the frames of all videos may take.
+
+        Raises:
+            ClipError: they would take more.
+        """
+        self.source, self.lengths, self.region_size = source, list(lengths), source.region_size
+        height, width = self.region_size
+        self.nbytes = sum(self.lengths) * height * width * 3
+        if self.nbytes > limit * GIB:
+            raise ClipError(
+                f"cache=True needs {self.nbytes:,} bytes ({self.nbytes / GIB:.1f} GiB) for {sum(self.lengths):,} frames "
+                f"of {height}x{width}, the limit is {limit:g} GiB: raise cache_limit if the memory is there, "
+                "take smaller frames, or write shards and train from those"
+            )
+        self.kept: dict[int, np.ndarray] = {}
+        self.locks = [threading.Lock() for _ in self.lengths]
+
+    def read(self, video: int, frames: np.ndarray) -> np.ndarray:
+        """Return the centre region of some frames; errors are those of the wrapped source."""
+        with self.locks[video]:  # two threads that want the same video decode it once
+            if video not in self.kept:
+                self.kept[video] = self.source.read(video, np.arange(self.lengths[video]))
+        return self.kept[video][frames]
+
+
+_failures: dict[int, VideoCNNError] = {}
+_failure_numbers = itertools.count(1)
+
+
+def carried(function: Callable) -> Callable:
+    """Wrap a function that `tf.numpy_function` calls, so that `video_errors` can find its error again."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        try:
+            return function(*arguments)
+        except VideoCNNError as error:
+            number = next(_failure_numbers)
+            _failures[number] = error
+            for old in list(_failures)[:-100]:  # nobody may ever ask for them
+                _failures.pop(old, None)
+            raise type(error)(f"{error} [videocnn failure {number}]") from None
+
+    return wrapper
+
+
+@contextlib.contextmanager
+def video_errors() -> Iterator[None]:
+    """Raise the package's own error where TensorFlow reports that reading a clip has failed.
+
+    TensorFlow turns an error inside a dataset into its own, with a traceback for its text. Wrap what consumes a
+    dataset of `train_clips` or `eval_clips`, `model.fit` for example:
+
+        >>> with video_errors():
+        ...     model.fit(clips, steps_per_epoch=100)
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(r"\[videocnn failure (\d+)\]", str(error))
+        own = _failures.pop(int(found.group(1)), None) if found else None
+        if own is None:
+            raise
+        raise own from None
