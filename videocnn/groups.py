@@ -57,7 +57,7 @@ def split_by_group(
     Raises:
         ManifestError: the fractions leave nothing for training.
     """
-    if not (0 <= test_fraction and 0 <= val_fraction and test_fraction + val_fraction < 1):
+    if min(test_fraction, val_fraction) < 0 or not test_fraction + val_fraction < 1:
         raise ManifestError(
             f"test fraction {test_fraction} and validation fraction {val_fraction}: each 0 or more, together below 1"
         )
@@ -93,11 +93,12 @@ def split_validation(
             raise ManifestError(f"validation fraction {fraction}: it lies between 0 and 1")
         cut = _shuffled(manifest, train, seed)
         groups = [group for names in cut for group in names[: _share(fraction, len(names), len(names) - 1)]]
-    unknown = sorted(set(groups) - train)
+    groups = set(groups)
+    unknown = sorted(groups - train)
     if unknown:
         known = ", ".join(sorted(train)[:5])
         raise ManifestError(f"validation group {unknown[0]!r} has no training video; training groups are {known}, ...")
-    if train and train <= set(groups):
+    if train and train <= groups:
         raise ManifestError("the validation groups are all that there is to train on; leave some")
     videos = tuple(
         dataclasses.replace(video, split="val") if video.split == "train" and video.group in groups else video

@@ -7,6 +7,7 @@ be read is taken out and listed with its reason.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest
@@ -26,9 +27,9 @@ def measure(manifest: Manifest, *, workers: int | None = None, quiet: bool = Fal
     """
     from videocnn.video import probe
 
-    def length(index: int) -> tuple[int, float]:
+    def length(index: int) -> tuple[int, float | None]:
         info = probe(manifest.file(manifest.videos[index]))
-        return int(info.num_frames), float(info.fps)
+        return int(info.num_frames), None if info.fps is None else float(info.fps)
 
     waiting = [i for i, video in enumerate(manifest.videos) if video.num_frames is None or video.fps is None]
     found = dict(map_parallel(length, waiting, workers=workers, description="measuring", quiet=quiet))
@@ -37,6 +38,10 @@ def measure(manifest: Manifest, *, workers: int | None = None, quiet: bool = Fal
         result = found.get(index, (video.num_frames, video.fps))
         if isinstance(result, VideoCNNError):
             skips.append(Skip(video.path, str(result)))
+        elif result[0] == 0:
+            skips.append(Skip(video.path, "no frame decodes; take it out, or encode it anew"))
         else:
-            videos.append(dataclasses.replace(video, num_frames=result[0], fps=result[1]))
+            # a rate that the file does not tell stays unknown
+            fps = result[1] if result[1] and 0 < result[1] < math.inf else None
+            videos.append(dataclasses.replace(video, num_frames=result[0], fps=fps))
     return dataclasses.replace(manifest, videos=tuple(videos)), skips

@@ -1,0 +1,81 @@
+"""Videos that were found -> a folder with `manifest.csv` and `skipped.csv`: the last step of every data set.
+
+Takes what a finder (`folder`, `ucf101`, ...) saw, measures every video once and writes down what can be trained on
+and what was left out, with reasons.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from videocnn.groups import check_trainable, split_by_group, split_validation
+from videocnn.manifest import Manifest, check_groups, read_manifest, write_manifest, write_skips
+from videocnn.measure import measure
+from videocnn.row import ManifestError, Skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What a finder saw.
+
+    Attributes:
+        manifest: the videos, with labels, splits and groups, not measured yet.
+        skips: files that were left out, with reasons.
+        notes: sentences for the user: what was absent, what was assumed.
+    """
+
+    manifest: Manifest
+    skips: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def assign_splits(
+    manifest: Manifest, *, test_fraction: float = 0.2, val_fraction: float = 0.1, seed: int = 0
+) -> tuple[Manifest, list[str]]:
+    """Return the manifest with splits, and a sentence for each one that was made here.
+
+    Splits that are there stay: validation groups are cut out of training where there are none, and only a manifest
+    without any split is cut in three.
+    """
+    splits = {video.split for video in manifest.videos}
+    if splits == {""}:
+        manifest = split_by_group(manifest, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed)
+        return manifest, [f"split by group: {test_fraction:g} test, {val_fraction:g} validation (seed {seed})"]
+    notes = []
+    if "" in splits:
+        count = sum(not video.split for video in manifest.videos)
+        notes.append(f"{count} videos have no split: neither trained nor tested on")
+    if "train" in splits and "val" not in splits and val_fraction:
+        manifest = split_validation(manifest, fraction=val_fraction, seed=seed)
+        notes.append(f"no validation split given: {val_fraction:g} of the training groups (seed {seed})")
+    check_groups(manifest)
+    return manifest, notes
+
+
+def prepare(
+    found: Found, out: str | os.PathLike, *, workers: int | None = None, quiet: bool = False
+) -> tuple[Manifest, list[Skip]]:
+    """Measure the videos, write `out/manifest.csv` and `out/skipped.csv`, and return what they say.
+
+    Args:
+        found: what a finder saw.
+        out: a folder, made where it is missing; videos outside it are written with absolute paths.
+        workers: files at a time; `None` takes one a processor.
+        quiet: no progress line on standard error.
+
+    Raises:
+        ManifestError: no video can be read, or what can be read is nothing to train on.
+        TableError: the folder cannot be written.
+    """
+    manifest, unreadable = measure(found.manifest, workers=workers, quiet=quiet)
+    skips = [*found.skips, *unreadable]
+    write_skips(skips, Path(out) / "skipped.csv")
+    if not len(manifest):
+        raise ManifestError(f"{found.manifest.root}: no video can be read; {Path(out) / 'skipped.csv'} says why")
+    # classes of which no file can be read are gone
+    manifest = dataclasses.replace(manifest, class_names=None)
+    check_trainable(manifest)
+    write_manifest(manifest, Path(out) / "manifest.csv")
+    return read_manifest(Path(out) / "manifest.csv"), skips
