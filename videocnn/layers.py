@@ -1,0 +1,299 @@
+"""Layers of the four networks: convolution over time, response normalisation, pooling, streams, frame differences.
+
+Clips come in and go out as `(batch, time, height, width, channels)`; only the spec layer leaves them alone. Written in
+`keras.ops`, so every backend gives the same values (section 3 of the paper: networks, fusion in time, two streams).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from videocnn.spec import ClipSpec
+
+
+def _triple(value: int | tuple[int, int, int], what: str) -> tuple[int, int, int]:
+    numbers = (value,) * 3 if isinstance(value, int) else tuple(value)
+    if len(numbers) != 3 or any(not isinstance(number, int) or number < 1 for number in numbers):
+        raise ValueError(f"{what}={value!r} is not one or three positive integers (time, height, width).")
+    return numbers
+
+
+def _fold(x: Any) -> Any:
+    """Lay the frames of a clip out as a batch of pictures: (B, T, H, W, C) -> (B T, H, W, C)."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def _unfold(x: Any, num_frames: int) -> Any:
+    """Undo `_fold`: (B T, H, W, C) -> (B, T, H, W, C)."""
+    return ops.reshape(x, (-1, num_frames, *x.shape[1:]))
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class TemporalConv(keras.layers.Layer):
+    """Convolution over time, height and width: equal to `keras.layers.Conv3D` with no padding in time, but quicker.
+
+    Frames that one output looks at become channels and time becomes part of the batch, so that a 2-D convolution
+    does the work. The kernel keeps Conv3D's shape `(time, height, width, channels, filters)`.
+
+    Args:
+        filters: number of output channels.
+        kernel_size: one or three sizes (time, height, width), in frames and pixels.
+        strides: one or three steps (time, height, width).
+        padding: `"valid"` or `"same"`, in height and width only.
+        activation: anything `keras.activations.get` takes; default none.
+        use_bias: whether a bias is added.
+        kernel_initializer: anything `keras.initializers.get` takes.
+        kernel_regularizer: anything `keras.regularizers.get` takes.
+
+    Returns:
+        `(batch, (time - kernel) // stride + 1, height, width, filters)` in the layer's compute dtype.
+
+    Raises:
+        ValueError: sizes are not positive integers, the padding is unknown, or the clip is shorter than the kernel.
+
+    Example:
+        >>> TemporalConv(96, (4, 11, 11), strides=(2, 3, 3))(np.zeros((1, 10, 170, 170, 3), "float32")).shape
+        (1, 4, 54, 54, 96)
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | tuple[int, int, int],
+        strides: int | tuple[int, int, int] = 1,
+        padding: str = "valid",
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        kernel_regularizer: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if padding not in ("valid", "same"):
+            raise ValueError(f'padding={padding!r} is neither "valid" nor "same".')
+        self.filters = filters
+        self.kernel_size = _triple(kernel_size, "kernel_size")
+        self.strides = _triple(strides, "strides")
+        self.padding = padding
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+
+    def build(self, input_shape: tuple) -> None:
+        self.num_windows(input_shape[1])
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, input_shape[-1], self.filters),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+        )
+        self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros") if self.use_bias else None
+
+    def num_windows(self, num_frames: int) -> int:
+        """Return how many steps in time come out for `num_frames` going in."""
+        if num_frames is None or num_frames < self.kernel_size[0]:
+            raise ValueError(
+                f"Layer {self.name!r} looks at {self.kernel_size[0]} frames at once, but its clip has {num_frames}. "
+                "Give the network a longer clip."
+            )
+        return (num_frames - self.kernel_size[0]) // self.strides[0] + 1
+
+    def call(self, x: Any) -> Any:
+        taps, step = self.kernel_size[0], self.strides[0]
+        channels, windows = x.shape[-1], self.num_windows(x.shape[1])
+        if taps == 1:
+            x = x[:, ::step] if step > 1 else x
+        else:
+            last = (windows - 1) * step + 1
+            x = ops.concatenate(
+                [x[:, tap : tap + last : step] for tap in range(taps)], axis=-1
+            )  # (B, T', H, W, taps C)
+        kernel = ops.transpose(ops.cast(self.kernel, self.compute_dtype), (1, 2, 0, 3, 4))
+        kernel = ops.reshape(kernel, (*self.kernel_size[1:], taps * channels, self.filters))
+        x = ops.conv(_fold(x), kernel, self.strides[1:], self.padding, data_format="channels_last")
+        if self.use_bias:
+            x = ops.add(x, ops.cast(self.bias, self.compute_dtype))
+        return _unfold(self.activation(x), windows)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        sizes = [
+            -(-size // stride) if self.padding == "same" else (size - kernel) // stride + 1
+            for size, kernel, stride in zip(input_shape[2:4], self.kernel_size[1:], self.strides[1:], strict=True)
+        ]
+        return (input_shape[0], self.num_windows(input_shape[1]), *sizes, self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "activation": keras.activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+        }
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class LocalResponseNormalization(keras.layers.Layer):
+    """Divide each value by the strength of its neighbouring channels, as in Krizhevsky et al. (2012).
+
+        y[c] = x[c] / (k + alpha * sum of x[j]^2 over |j - c| <= n // 2) ** beta
+
+    The sum over neighbours is one product of x^2 with a band matrix.
+
+    Args:
+        k: constant under the power.
+        n: number of neighbouring channels summed, odd; fewer at the ends.
+        alpha: weight of the sum (the sum is not divided by `n`).
+        beta: the power; the paper writes 0.5.
+
+    Returns:
+        The same shape and dtype as the input.
+
+    Raises:
+        ValueError: `n` is not a positive odd integer, or `k` is not positive (silent pixels would divide by zero).
+    """
+
+    def __init__(self, k: float = 2.0, n: int = 5, alpha: float = 1e-4, beta: float = 0.5, **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(n, int) or n < 1 or n % 2 == 0:
+            raise ValueError(f"n={n!r} is not a positive odd number of channels.")
+        if not k > 0:
+            raise ValueError(f"k={k!r} is not positive: pixels where every channel is zero would divide by zero.")
+        self.k, self.n, self.alpha, self.beta = k, n, alpha, beta
+
+    def call(self, x: Any) -> Any:
+        # Squares of half-precision values above 256 overflow; bfloat16 has float32's range.
+        dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
+        channels = np.arange(x.shape[-1])
+        band = self.alpha * (abs(channels[:, None] - channels) <= self.n // 2)
+        values = ops.cast(x, dtype)
+        strength = ops.matmul(ops.square(values), ops.convert_to_tensor(band, dtype)) + self.k
+        factor = ops.rsqrt(strength) if self.beta == 0.5 else ops.power(strength, -self.beta)
+        return ops.cast(values * factor, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "k": self.k, "n": self.n, "alpha": self.alpha, "beta": self.beta}
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class FramePooling(keras.layers.Layer):
+    """Keep the largest of each 2 x 2 pixels of every frame; odd sizes round up (27 -> 14), time stays as it is."""
+
+    def call(self, x: Any) -> Any:
+        pooled = ops.max_pool(_fold(x), 2, 2, padding="same", data_format="channels_last")
+        return _unfold(pooled, x.shape[1])
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, frames, height, width, channels = input_shape
+        return (batch, frames, -(-height // 2), -(-width // 2), channels)
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class Fovea(keras.layers.Layer):
+    """Cut the centre half of every frame at full resolution: 178 x 178 -> 89 x 89.
+
+    The result has `size // 2` pixels a side, from `(size - size // 2) // 2` on; where the centre cannot be met exactly
+    it lies half a pixel towards the top left.
+    """
+
+    def call(self, x: Any) -> Any:
+        height, width = x.shape[2] // 2, x.shape[3] // 2
+        top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+        return x[:, :, top : top + height, left : left + width]
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, frames, height, width, channels = input_shape
+        return (batch, frames, height // 2, width // 2, channels)
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class Context(keras.layers.Layer):
+    """See the whole of every frame at half size: each pixel is the mean of 2 x 2, so 178 x 178 -> 89 x 89.
+
+    The result has `size // 2` pixels a side; of an odd size the last row or column is left out.
+    """
+
+    def call(self, x: Any) -> Any:
+        return _unfold(ops.average_pool(_fold(x), 2, 2, padding="valid", data_format="channels_last"), x.shape[1])
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        batch, frames, height, width, channels = input_shape
+        return (batch, frames, height // 2, width // 2, channels)
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class FrameDifference(keras.layers.Layer):
+    """Turn colour frames into what changes between neighbours: grey, next frame minus this one, times `gain`.
+
+    Not the paper's: later work calls it RGB difference. `(B, T + 1, H, W, 3)` -> `(B, T, H, W, 1)`. Grey is the luma
+    0.299 R + 0.587 G + 0.114 B, in whatever unit the clip comes; a difference is some three times smaller than a
+    picture's own contrast, which the default gain makes up for.
+    """
+
+    def __init__(self, gain: float = 3.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.gain = gain
+
+    def call(self, x: Any) -> Any:
+        luma = ops.convert_to_tensor(np.array([[0.299], [0.587], [0.114]]), self.compute_dtype)
+        grey = ops.matmul(x, luma * self.gain)
+        return grey[:, 1:] - grey[:, :-1]
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], input_shape[1] - 1, *input_shape[2:4], 1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "gain": self.gain}
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class ClipInput(keras.layers.Layer):
+    """Let a clip pass and remember, inside the saved model, how such clips are sampled and prepared.
+
+    Args:
+        spec: a `ClipSpec` or the dictionary of its `to_config()`.
+    """
+
+    def __init__(self, spec: ClipSpec | dict[str, Any], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.spec = spec if isinstance(spec, ClipSpec) else ClipSpec(**spec)
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "spec": self.spec.to_config()}
+
+
+@keras.saving.register_keras_serializable(package="videocnn")
+class TakeFrames(keras.layers.Layer):
+    """Take `num_frames` frames of a longer clip, `frame_step` apart, from frame `start` on."""
+
+    def __init__(self, start: int, num_frames: int, frame_step: int = 1, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.start, self.num_frames, self.frame_step = start, num_frames, frame_step
+
+    def call(self, x: Any) -> Any:
+        return x[:, self.start : self.start + (self.num_frames - 1) * self.frame_step + 1 : self.frame_step]
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.num_frames, *input_shape[2:])
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"start": self.start, "num_frames": self.num_frames, "frame_step": self.frame_step}
+        return {**super().get_config(), **own}
