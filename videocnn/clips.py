@@ -91,9 +91,10 @@ def usable(manifest: Manifest, spec: ClipSpec, *, short: str = "skip") -> tuple[
 
 
 class SkipList:
-    """Videos left out so far, each once, logged and appended to the caller's list."""
+    """Videos left out so far, each once: appended to the caller's list, or logged where there is none."""
 
     def __init__(self, skips: list[Skip] | None):
+        self.logged = skips is None
         self.skips = [] if skips is None else skips
         self.paths = {skip.path for skip in self.skips}
 
@@ -101,7 +102,7 @@ class SkipList:
         new = [skip for skip in new if skip.path not in self.paths]
         self.paths.update(skip.path for skip in new)
         self.skips.extend(new)
-        if new:
+        if new and self.logged:
             others = f" and {len(new) - 1} more" if len(new) > 1 else ""
             logger.warning("skipped %s (%s)%s", new[0].path, new[0].reason, others)
 
@@ -154,7 +155,7 @@ def train_clips(
         cache: keep the decoded centre regions of all videos in memory from their first use.
         cache_limit: most memory for that, in GiB; more is an error at the start.
         workers: clips decoded at the same time; by default the number of processors. Does not change the clips.
-        skips: a list to which the videos left out are appended.
+        skips: a list to which the videos left out are appended; without one they are logged as warnings.
         seed: 0 or more; the same seed gives the same clips.
 
     Returns:
@@ -230,8 +231,8 @@ def eval_clips(
     regions of `workers` + 1 videos and three float batches.
 
     Args:
-        source, spec, split, short, cache, cache_limit, workers, skips: as for `train_clips`. A file that does not decode is
-            left out, logged and appended to `skips`; the others are scored.
+        source, spec, split, short, cache, cache_limit, workers, skips: as for `train_clips`. A file that does not
+            decode is left out and appended to `skips` when its turn comes; the others are scored.
         num_clips: clips a video (the paper: 20).
         num_views: crops and flips a clip, 1 to 10, the same for all clips: centre, centre mirrored, two opposite
             corners, one of them mirrored, ... (the paper: 4).

@@ -42,7 +42,7 @@ def check_sizes(spec: ClipSpec) -> None:
 
 
 def normalize(clips: tf.Tensor, spec: ClipSpec) -> tf.Tensor:
-    """Turn raw 0..255 values into the network's input, float32: `(clips - spec.mean) * spec.scale` (paper: minus 117)."""
+    """Turn raw 0..255 values into the network's float32 input: `(clips - spec.mean) * spec.scale`; paper: minus 117."""
     return (tf.cast(clips, tf.float32) - spec.mean) * spec.scale
 
 

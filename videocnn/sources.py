@@ -39,8 +39,8 @@ class FileFrames:
 class CachedFrames:
     """Frames of another source, kept in memory from the first time that a video is asked for.
 
-    A whole video is decoded at its first use: random clips ask for all of it sooner or later, and sequential decoding is
-    the cheapest. (What is kept are frames, before sampling. Keeping the sampled clips would freeze them.)
+    A whole video is decoded at its first use: random clips ask for all of it sooner or later, and decoding in
+    sequence is cheapest. (What is kept are frames, before sampling. Keeping the sampled clips would freeze them.)
     """
 
     def __init__(self, source, lengths: Sequence[int], *, limit: float):
@@ -59,8 +59,8 @@ class CachedFrames:
         self.nbytes = sum(self.lengths) * height * width * 3
         if self.nbytes > limit * GIB:
             raise ClipError(
-                f"cache=True needs {self.nbytes:,} bytes ({self.nbytes / GIB:.1f} GiB) for {sum(self.lengths):,} frames "
-                f"of {height}x{width}, the limit is {limit:g} GiB: raise cache_limit if the memory is there, "
+                f"cache=True needs {self.nbytes:,} bytes ({self.nbytes / GIB:.1f} GiB) for {sum(self.lengths):,} "
+                f"frames of {height}x{width}, the limit is {limit:g} GiB: raise cache_limit if the memory is there, "
                 "take smaller frames, or write shards and train from those"
             )
         self.kept: dict[int, np.ndarray] = {}
@@ -90,7 +90,7 @@ def carried(function: Callable) -> Callable:
             _failures[number] = error
             for old in list(_failures)[:-100]:  # nobody may ever ask for them
                 _failures.pop(old, None)
-            raise type(error)(f"{error} [videocnn failure {number}]") from None
+            raise VideoCNNError(f"{error} [videocnn failure {number}]") from None
 
     return wrapper
 
