@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from videocnn.datasets.toy.scenes import SIDE, Place, colour, draw, smooth_noise
+from videocnn.datasets.toy.scenes import SHAKE, SIDE, Place, colour, draw, smooth_noise
 
 Painter = Callable[[np.ndarray, float, np.ndarray], None]
 
@@ -89,18 +89,18 @@ def breathing(rng: np.random.Generator, place: Place, direction: int) -> Painter
 
 def landscape(rng: np.random.Generator, place: Place, warm_above: bool) -> Painter:
     """A warm and a cool half, one above the other: which is above is the class; the colours are the same."""
-    height, width = place.frame_size
-    shade = (place.hue - 0.5) * 0.1  # so that a group has its own tones of the two
+    height, width = (side + 2 * SHAKE for side in place.frame_size)
+    shade = (place.hue - 0.5) * 0.1  # so that a place has its own tones of the two
     warm, cool = colour(0.075 + shade, 0.6, 0.75), colour(0.575 + shade, 0.55, 0.72)
-    horizon = height * (0.5 + (place.noise - 2.25) * 0.12) + smooth_noise(rng, 1, width + 40, 40)[0] * 12 - 6
+    horizon = height * (0.42 + 0.16 * place.accent) + smooth_noise(rng, 1, width, 40) * 12 - 6
+    below = np.clip(np.arange(height, dtype=np.float32)[:, None] - horizon, 0, 1)
+    halves = 0.65 * (cool + (warm - cool) * (1 - below if warm_above else below)).astype(np.float32)
     birds = drifting(rng, place, "disc", speed=(10, 60), per_square=5, radius=(4, 9))
 
     def painter(frame: np.ndarray, seconds: float, shift: np.ndarray) -> None:
-        edge = horizon[20 - shift[1] :][:width] + shift[0]
-        below = np.clip(np.arange(height)[:, None] - edge + 0.5, 0, 1)[..., None].astype(np.float32)
-        share = below if not warm_above else 1 - below
-        frame *= 0.35  # the place's texture and tint shine through
-        frame += 0.65 * (cool + (warm - cool) * share)
+        top, left = SHAKE - shift
+        frame *= 0.35  # the place's own texture and tint shine through
+        frame += halves[:, top : top + frame.shape[1], left : left + frame.shape[2]]
         birds(frame, seconds, shift)
 
     return painter
@@ -111,13 +111,13 @@ def cloth(rng: np.random.Generator, place: Place, axis: int) -> Painter:
     height, width = place.frame_size
     half, tone = 42, colour(place.hue + 0.5, 0.15, rng.uniform(0.45, 0.6))
     threads = np.where(np.arange(2 * half) % 2, np.float32(42), np.float32(-42))
-    weave = tone + (threads[:, None] if axis == 0 else threads[None, :])[..., None]
+    weave = tone + (threads[:, None] if axis == 0 else threads) + np.zeros((1, 2 * half, 2 * half), np.float32)
     passers = drifting(rng, place, "diamond", speed=(20, 90), per_square=5, radius=(6, 14))
 
     def painter(frame: np.ndarray, seconds: float, shift: np.ndarray) -> None:
         passers(frame, seconds, shift)
         top, left = height // 2 - half + shift[0], width // 2 - half + shift[1]
-        frame[top : top + 2 * half, left : left + 2 * half] = weave
+        frame[:, top : top + 2 * half, left : left + 2 * half] = weave
 
     return painter
 
