@@ -99,6 +99,7 @@ class TrainArguments:
     dtype: str = argument(str, "arithmetic of the network", choices=("float32", "bfloat16"), default="float32")
     weights: str | None = argument(str, "file of weights to start from", default=None)
     cache: bool = argument(bool, "keep decoded frames in memory", default=False)
+    cache_limit: float = argument(float, "most memory for --cache, in GiB", default=8.0)
     seed: int = argument(int, "seed of weights, clips, crops and dropout", default=0)
 
     def resolve(self) -> TrainArguments:
@@ -147,7 +148,7 @@ def check_ranges(values: dict[str, Any]) -> None:
         "width": (0.01, 16), "dropout": (0, 0.99), "frame_size": (32, 4096), "learning_rate": (0, 100),
         "momentum": (0, 0.9999), "weight_decay": (0, 10), "patience": (1, 1e9), "batch_size": (1, 65536),
         "label_smoothing": (0, 0.99), "epochs": (1, 1e9), "minutes": (0.001, 1e9), "validate_every": (1, 1e9),
-        "validation_clips": (1, 1000), "seed": (0, 2**31 - 1),
+        "validation_clips": (1, 1000), "cache_limit": (0, 1e6), "seed": (0, 2**31 - 1),
     }  # fmt: skip
     for name, (low, high) in limits.items():
         if values[name] is not None and not low <= values[name] <= high:

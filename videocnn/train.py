@@ -6,6 +6,7 @@ stream, dropout follows the epoch. So a run that was killed and resumed ends wit
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from videocnn.epochs import RunKeeper
 from videocnn.optimization import make_optimizer, make_schedule
 from videocnn.recipes import ArgumentError, TrainArguments
 from videocnn.runs import RunError, create_run, hardware, read_run, versions, write_json
+from videocnn.sources import video_errors
+from videocnn.spec import ClipSpec
 
 BUILDERS = {
     "single_frame": models.SingleFrame,
@@ -58,43 +61,30 @@ def train(
         VideoCNNError: the data cannot be used.
     """
     arguments = resumed_arguments(out, arguments) if resume else parse(arguments)
-    data = clips.open_source(source)
+    manifest = clips.open_source(source)
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
-    network = build_network(arguments, data.class_names)
+    network = build_network(arguments, manifest.class_names)
     spec = models.clip_spec(network)
-    options = {"short": arguments.short, "cache": arguments.cache}
-    num_train, skipped = clips.usable(data, spec, split="train", short=arguments.short)
-    if not num_train:
-        raise RunError(f"{data.path}: no video of split 'train' is long enough for a clip of {spec.span} frames")
-
+    videos, skipped = clips.usable(manifest.select("train"), spec, short=arguments.short)
     if not resume:
-        write_json(folder / "run.json", describe(arguments, data, num_train, skipped))
-    elif read_run(folder)["manifest_hash"] != data.hash:
-        raise RunError(f"{folder}: was trained on other data than {data.path}; resume with the same manifest")
+        write_json(folder / "run.json", describe(arguments, source, manifest, len(videos), skipped))
+    elif read_run(folder)["manifest_hash"] != manifest.hash:
+        raise RunError(f"{folder}: was trained on other data than {source}; resume with the same videos")
 
-    validation = None
-    if data.has_split("val"):
-        validation = clips.validation_clips(
-            data, spec, num_clips=arguments.validation_clips, batch_size=arguments.batch_size, **options
-        )
-    keeper = RunKeeper(folder, network, arguments, make_schedule(arguments), num_train, validation, quiet=quiet)
+    validation = validation_clips(source, manifest, spec, arguments)
+    keeper = RunKeeper(folder, network, arguments, make_schedule(arguments), len(videos), validation, quiet=quiet)
     trainer = compile_trainer(network, arguments)
     if resume and keeper.restore(trainer):
-        return finished_model(folder, network)
+        return best_model(folder)
 
     stream = clips.train_clips(
-        data,
-        spec,
-        arguments.batch_size,
-        seed=arguments.seed,
-        start=keeper.position,
-        augment=arguments.augment,
-        **options,
-    )
+        source, spec, arguments.batch_size, start=keeper.position, augment=arguments.augment, seed=arguments.seed,
+        **input_options(arguments),
+    )  # fmt: skip
     callbacks = [keeper, *([keras.callbacks.TensorBoard(folder / "tensorboard")] if tensorboard else [])]
     try:
-        with data.clear_errors():
+        with video_errors():
             trainer.fit(
                 stream,
                 steps_per_epoch=keeper.steps_per_epoch,
@@ -105,7 +95,7 @@ def train(
             )
     finally:
         keeper.close()
-    return finished_model(folder, network)
+    return best_model(folder)
 
 
 def parse(arguments: dict[str, Any]) -> TrainArguments:
@@ -133,9 +123,10 @@ def resumed_arguments(out: str | os.PathLike, given: dict[str, Any]) -> TrainArg
 def build_network(arguments: TrainArguments, class_names: tuple[str, ...]) -> keras.Model:
     """Return the untrained network of resolved arguments; it knows the class names."""
     builder = BUILDERS[arguments.model]
-    default = {"single_frame": 1, "late_fusion": 2}.get(arguments.model, 10 + arguments.frame_difference)
+    frames = {"single_frame": 1, "late_fusion": 2}.get(arguments.model, 10 + arguments.frame_difference)
     options = {
-        "input_shape": (default, arguments.frame_size, arguments.frame_size, 3),
+        "weights": arguments.weights,
+        "input_shape": (frames, arguments.frame_size, arguments.frame_size, 3),
         "stream": arguments.stream,
         "width": arguments.width,
         "norm": None if arguments.norm == "none" else arguments.norm,
@@ -145,15 +136,12 @@ def build_network(arguments: TrainArguments, class_names: tuple[str, ...]) -> ke
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if arguments.dtype == "bfloat16" else "float32")
     try:
-        if arguments.head == "pool":
-            network = models.with_pooled_head(builder, classes=len(class_names), **options)
-        else:
-            network = builder(classes=len(class_names), **options)
+        build = functools.partial(models.with_pooled_head, builder) if arguments.head == "pool" else builder
+        network = build(classes=len(class_names), **options)
     finally:
         keras.config.set_dtype_policy(policy)
-    if arguments.weights:
-        models.load_weights(network, arguments.weights)
-    return models.with_spec(network, class_names=tuple(class_names), scale=arguments.scale)
+    models.set_clip_spec(network, class_names=tuple(class_names), scale=arguments.scale)
+    return network
 
 
 def compile_trainer(network: keras.Model, arguments: TrainArguments) -> keras.Model:
@@ -171,22 +159,39 @@ def hit_at_1(labels, scores):
     return tf.cast(tf.gather(labels, best, axis=1, batch_dims=1) > 0, tf.float32)
 
 
-def describe(arguments: TrainArguments, data: Any, num_train: int, skipped: list) -> dict[str, Any]:
+def input_options(arguments: TrainArguments) -> dict[str, Any]:
+    """Return what training and validation clips have in common."""
+    return {"short": arguments.short, "cache": arguments.cache, "cache_limit": arguments.cache_limit}
+
+
+def validation_clips(source: Any, manifest: Any, spec: ClipSpec, arguments: TrainArguments) -> tf.data.Dataset | None:
+    """Return centre views `(clips, labels)` of the videos held out for validation, or None where there are none."""
+    held_out = manifest.select("val")
+    if not len(held_out):
+        return None
+    labels = held_out.label_matrix()
+    labels /= labels.sum(axis=1, keepdims=True)
+    views = clips.eval_clips(
+        source, spec, split="val", num_clips=arguments.validation_clips, num_views=1, batch_size=arguments.batch_size,
+        **input_options(arguments),
+    )  # fmt: skip
+    return views.map(lambda clip, video, _: (clip, tf.gather(labels, video)))
+
+
+def describe(arguments: TrainArguments, source: Any, manifest: Any, num_videos: int, skipped: list) -> dict[str, Any]:
     """Return what `run.json` says of a run."""
     return {
         "arguments": arguments.to_config(),
-        "data": str(data.path),
-        "manifest_hash": data.hash,
-        "class_names": list(data.class_names),
-        "num_train_videos": num_train,
+        "data": str(source) if isinstance(source, (str, os.PathLike)) else str(manifest.root),
+        "manifest_hash": manifest.hash,
+        "class_names": list(manifest.class_names),
+        "num_train_videos": num_videos,
         "skipped": [{"path": skip.path, "reason": skip.reason} for skip in skipped],
         "versions": versions(),
         "hardware": hardware(),
     }
 
 
-def finished_model(folder: Path, network: keras.Model) -> keras.Model:
+def best_model(folder: Path) -> keras.Model:
     """Return the network with the run's best weights."""
-    best = keras.saving.load_model(folder / "model.keras", compile=False)
-    network.set_weights(best.get_weights())
-    return network
+    return models.load_model(folder / "model.keras")
