@@ -7,13 +7,14 @@ through them measures memory (section 4 of the paper: official splits by group).
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Collection
 
 import numpy as np
 
 from videocnn.manifest import Manifest, check_groups
-from videocnn.row import ManifestError, clean_label
+from videocnn.row import ManifestError, clean_group
 
 UCF_NAME = re.compile(r"v_(?P<name>.+)_g(?P<number>\d+)_c\d+\.[^.]+")
 
@@ -24,7 +25,7 @@ def ucf_group(file_name: str) -> str | None:
     The number alone is no group: every class has its own g01, and they have nothing in common.
     """
     match = UCF_NAME.fullmatch(file_name)
-    return f"{clean_label(match['name'])}_g{int(match['number']):02d}" if match else None
+    return f"{clean_group(match['name'])}_g{int(match['number']):02d}" if match else None
 
 
 def pattern_group(pattern: str, file_name: str) -> str | None:
@@ -42,7 +43,7 @@ def pattern_group(pattern: str, file_name: str) -> str | None:
     parts = match.groups() or (match[0],)
     if None in parts or not "".join(parts).strip():
         raise ManifestError(f"group pattern {pattern!r} finds no name of a group in {file_name!r}")
-    return "_".join(parts).strip()
+    return clean_group("_".join(parts))
 
 
 def split_by_group(
@@ -132,7 +133,7 @@ def check_trainable(manifest: Manifest) -> None:
 
 
 def _share(fraction: float, count: int, most: int) -> int:
-    return max(0, min(max(1, round(fraction * count)), most)) if fraction else 0
+    return max(0, min(max(1, math.floor(fraction * count + 0.5)), most)) if fraction else 0
 
 
 def _shuffled(manifest: Manifest, groups: Collection[str], seed: int) -> list[list[str]]:

@@ -12,13 +12,12 @@ import functools
 import hashlib
 import json
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from videocnn.row import CONTROL, SPLITS, ManifestError, Skip, Video, check_video_row, clean_label, is_url
+from videocnn.row import CONTROL, SPLITS, ManifestError, Skip, Video, check_video_row, clean_group, clean_label, is_url
 from videocnn.table import format_table, read_table, write_text
 
 COLUMNS = ("path", "labels", "split", "group", "num_frames", "fps")
@@ -120,7 +119,7 @@ def read_manifest(
                 path=row["path"],
                 labels=tuple(clean_label(label) for label in row["labels"].split("|")),
                 split=row["split"].strip(),
-                group=unicodedata.normalize("NFC", row["group"]).strip(),
+                group=clean_group(row["group"]),
                 num_frames=_number(row, "num_frames", int),
                 fps=_number(row, "fps", float),
             )

@@ -17,6 +17,7 @@ SPLITS = ("train", "val", "test", "")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNDECODED = re.compile(r"[\ud800-\udfff]")
+_UNWRITABLE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # the rest stands for bytes of a file name that is not UTF-8
 
 
 class ManifestError(VideoCNNError):
@@ -76,8 +77,14 @@ def clean_label(text: str) -> str:
     return name
 
 
+def clean_group(text: str) -> str:
+    """Return the name of a group without outer white space, in composed Unicode."""
+    return unicodedata.normalize("NFC", text).strip()
+
+
 def check_video_row(video: Video) -> None:
-    if not video.path.strip() or CONTROL.search(video.path):
+    """Raise `ManifestError` for the first value that a manifest cannot hold."""
+    if not video.path.strip() or CONTROL.search(video.path) or _UNWRITABLE.search(video.path):
         raise ManifestError(f"path {video.path!r} is empty or holds a control character; rename the file")
     for label in video.labels:
         if clean_label(label) != label:
@@ -86,8 +93,9 @@ def check_video_row(video: Video) -> None:
         raise ManifestError(f"{video.path}: labels {'|'.join(video.labels)!r}: each once, and one at least")
     if video.split not in SPLITS:
         raise ManifestError(f"{video.path}: split {video.split!r}; write train, val, test or leave it empty")
-    if video.group != video.path and (video.group != video.group.strip() or CONTROL.search(video.group)):
-        raise ManifestError(f"{video.path}: group {video.group!r} has outer white space or a control character")
+    group = video.group
+    if group != video.path and (group != clean_group(group) or CONTROL.search(group) or _UNWRITABLE.search(group)):
+        raise ManifestError(f"{video.path}: group {group!r} has outer white space, a line break or decomposed letters")
     if video.num_frames is not None and video.num_frames < 1:
         raise ManifestError(f"{video.path}: num_frames {video.num_frames}; a video has one frame or more")
     if video.fps is not None and not (0 < video.fps < math.inf):

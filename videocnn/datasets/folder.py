@@ -14,12 +14,13 @@ from pathlib import Path
 from videocnn.datasets.prepare import Found, assign_splits
 from videocnn.groups import pattern_group, ucf_group
 from videocnn.manifest import Manifest
-from videocnn.row import CONTROL, ManifestError, Skip, Video, clean_label, is_url
+from videocnn.row import CONTROL, ManifestError, Skip, Video, clean_group, clean_label, is_url
 from videocnn.table import read_table
 
-EXTENSIONS = frozenset(
-    ".3gp .asf .avi .divx .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
-)
+EXTENSIONS = (
+    ".3gp", ".asf", ".avi", ".divx", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+    ".ogv", ".ts", ".vob", ".webm", ".wmv",
+)  # fmt: skip
 SPLIT_NAMES = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
@@ -67,7 +68,7 @@ def folder(
         for video in _class_folders(base, root, split):
             (skips if isinstance(video, Skip) else videos).append(video)
     if not videos:
-        raise ManifestError(f"{root}: its folders hold no videos (files that end in {' '.join(sorted(EXTENSIONS))})")
+        raise ManifestError(f"{root}: its folders hold no videos (files that end in {' '.join(EXTENSIONS)})")
     videos, notes = name_groups(videos, group_pattern)
     manifest, more = assign_splits(
         Manifest(tuple(videos), root=root), test_fraction=test_fraction, val_fraction=val_fraction, seed=seed
@@ -123,7 +124,7 @@ def csv_file(
             labels = tuple(clean_label(label) for label in row[labels_column].split(separator))
         except ManifestError as error:
             raise ManifestError(f"{path}, line {line}: {error}") from None
-        group = "" if group_column is None else row[group_column].strip()
+        group = "" if group_column is None else clean_group(row[group_column])
         video = Video(row[path_column], labels, SPLIT_NAMES.get(split.lower(), ""), group)
         if is_url(video.path) or os.path.isfile(os.path.join(root, video.path)):
             videos.append(video)

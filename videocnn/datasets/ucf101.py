@@ -1,0 +1,139 @@
+"""UCF-101 and its official lists -> a manifest of one fold (section 4 of the paper).
+
+The lists put whole groups into training or test (fold 1 tests on groups 1 to 7 of every class). Validation is cut out
+of the training part by group as well, so that the test videos are looked at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from videocnn.datasets.prepare import Found
+from videocnn.groups import UCF_NAME, split_validation
+from videocnn.manifest import Manifest, check_groups
+from videocnn.row import ManifestError, Skip, Video
+from videocnn.table import read_text
+
+VAL_GROUPS = {1: (8, 9, 10), 2: (1, 2, 3), 3: (1, 2, 3)}
+
+
+def ucf101(
+    root: str | os.PathLike,
+    lists: str | os.PathLike,
+    *,
+    fold: int = 1,
+    val_groups: Collection[int] | None = None,
+) -> Found:
+    """Find the listed videos that are in `root/<Class>/`; nothing is opened.
+
+    Names are matched with and without capitals: copies of the data set disagree about `HandStandPushups` and
+    `HandstandPushups`. Classes are called as `classInd.txt` calls them, and groups `<Class>_g01`,
+    because every class has its own group 1.
+
+    Args:
+        root: the folder of class folders; a part of the data set will do.
+        lists: the folder of `classInd.txt`, `trainlist01.txt`, `testlist01.txt` and so on.
+        fold: official split, 1 to 3.
+        val_groups: numbers of the training groups that validate, in every class; `None` takes the first three of the
+            fold's (8, 9, 10 in fold 1), an empty collection none.
+
+    Raises:
+        ManifestError: no such folder, fold or group; a line of the lists that cannot be; none of the videos there.
+        TableError: a list is absent.
+    """
+    root, lists = Path(root), Path(lists)
+    if fold not in VAL_GROUPS:
+        raise ManifestError(f"fold {fold}: UCF-101 has the folds 1, 2 and 3")
+    if not root.is_dir():
+        raise ManifestError(f"{root}: there is no such folder; it should hold UCF-101's class folders")
+    classes = _class_names(lists / "classInd.txt")
+    present = _present(root)
+    videos, absent, listed = [], [], 0
+    for split in ("train", "test"):
+        for name, label in _read_list(lists / f"{split}list{fold:02d}.txt", classes):
+            listed += 1
+            number = int(UCF_NAME.fullmatch(name.split("/")[1])["number"])
+            path = present.get(name) or present.get(name.casefold())
+            if path is None:
+                absent.append((name, label))
+            else:
+                videos.append((Video(path, (label,), split, f"{label}_g{number:02d}"), number))
+    if not videos:
+        raise ManifestError(f"{root}: none of the {listed} videos of fold {fold} is there, such as {absent[0][0]}")
+    manifest = Manifest(tuple(video for video, _ in videos), root=root)
+    check_groups(manifest)
+    wanted = VAL_GROUPS[fold] if val_groups is None else tuple(val_groups)
+    manifest = _validation(
+        manifest, {video.group: number for video, number in videos if video.split == "train"}, wanted
+    )
+    there = set(manifest.class_names)
+    skips = tuple(Skip(name, "listed, but not there") for name, label in absent if label in there)
+    notes = [
+        f"UCF-101 fold {fold}: {len(videos)} of {listed} listed videos are there, in {len(there)} of {len(classes)} "
+        f"classes; {len(absent)} are absent, {len(skips)} of them from these classes"
+    ]
+    unlisted = len(set(present.values()) - {video.path for video, _ in videos})
+    if unlisted:
+        notes.append(f"{unlisted} videos in {root} are in no list of fold {fold} and are left out")
+    notes.append(
+        f"validation: groups {', '.join(map(str, wanted))} of the training part" if wanted else "no validation"
+    )
+    return Found(manifest, skips, tuple(notes))
+
+
+def _validation(manifest: Manifest, numbers: dict[str, int], wanted: Collection[int]) -> Manifest:
+    """Move the training groups of the wanted numbers to validation; `numbers` has the number of each group."""
+    unknown = sorted(set(wanted) - set(numbers.values()))
+    if unknown:
+        known = ", ".join(map(str, sorted(set(numbers.values()))))
+        raise ManifestError(f"validation group {unknown[0]} is not in the training part; choose among {known}")
+    return split_validation(manifest, groups=[g for g, number in numbers.items() if number in wanted])
+
+
+def _present(root: Path) -> dict[str, str]:
+    """Return the path of each file in a class folder under its name, and under its name without capitals."""
+    paths = [
+        f"{folder.name}/{file.name}"
+        for folder in sorted(root.iterdir())
+        if folder.is_dir()
+        for file in sorted(folder.iterdir())
+        if UCF_NAME.fullmatch(file.name)
+    ]
+    return {path.casefold(): path for path in paths} | {path: path for path in paths}
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if line.strip():
+            yield number, line.split()
+
+
+def _class_names(path: Path) -> dict[str, int]:
+    """Return the number of each class."""
+    classes: dict[str, int] = {}
+    for number, words in _lines(path):
+        if len(words) != 2 or not words[0].isdecimal() or words[1] in classes:
+            raise ManifestError(f"{path}, line {number}: expected a number and a new class, got {' '.join(words)!r}")
+        classes[words[1]] = int(words[0])
+    return classes
+
+
+def _read_list(path: Path, classes: dict[str, int]) -> Iterator[tuple[str, str]]:
+    """Yield `Class/v_Class_g01_c01.avi` and the class for every line."""
+    spelling = {name.casefold(): name for name in classes}
+    seen = set()
+    for number, words in _lines(path):
+        parts = words[0].split("/")
+        label = spelling.get(parts[0].casefold())
+        if len(parts) != 2 or not UCF_NAME.fullmatch(parts[1]) or label is None:
+            raise ManifestError(f"{path}, line {number}: {words[0]!r} is no video of a class in classInd.txt")
+        if words[1:] not in ([], [str(classes[label])]):
+            raise ManifestError(
+                f"{path}, line {number}: {label} has number {classes[label]}, not {' '.join(words[1:])}"
+            )
+        if words[0] in seen:
+            raise ManifestError(f"{path}, line {number}: {words[0]} comes twice")
+        seen.add(words[0])
+        yield words[0], label
