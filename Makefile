@@ -32,7 +32,7 @@ bench: .venv/installed-bench
 
 # The oldest TensorFlow, and the last that the compiled operations of tensorflow-io load on.
 test-tf217: .venv-tf217/installed
-	.venv-tf217/bin/python -m pytest -n 2 --ignore tests/test_models_backends.py
+	.venv-tf217/bin/python -m pytest -n 2
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -43,7 +43,7 @@ test-tf217: .venv-tf217/installed
 	touch $@
 
 .venv/installed-test: setup.py | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,jax]'
 	touch $@ .venv/installed
 
 # PyTorch's own index has builds without CUDA; install one first where the default brings gigabytes.

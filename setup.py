@@ -8,7 +8,7 @@ from setuptools import find_packages, setup
 here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "videocnn" / "__init__.py").read_text(encoding="utf-8")).group(1)
 
-TEST = ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff>=0.6", "jax"]
+TEST = ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff>=0.6"]
 
 setup(
     name="videocnn",
@@ -32,7 +32,6 @@ setup(
         "keras>=3.6",
         "numpy",
         "av>=12",
-        "pillow",
         "matplotlib",
         "typer>=0.12",
         "rich",
@@ -42,6 +41,7 @@ setup(
         "tfio": ["tensorflow-io>=0.37; sys_platform != 'win32' and python_version < '3.13'"],
         "tensorboard": ["tensorboard"],
         "test": TEST,
+        "jax": ["jax"],
         "bench": ["torch", "opencv-python-headless"],
     },
     entry_points={"console_scripts": ["videocnn = videocnn.cli:main"]},
