@@ -13,7 +13,7 @@ from pathlib import Path
 from videocnn.groups import check_trainable, split_by_group, split_validation
 from videocnn.manifest import Manifest, check_groups, read_manifest, write_manifest, write_skips
 from videocnn.measure import measure
-from videocnn.row import ManifestError, Skip
+from videocnn.row import SPLITS, ManifestError, Skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,3 +79,27 @@ def prepare(
     check_trainable(manifest)
     write_manifest(manifest, Path(out) / "manifest.csv")
     return read_manifest(Path(out) / "manifest.csv"), skips
+
+
+def describe(manifest: Manifest, most_classes: int = 20) -> str:
+    """Return counts by split, and by class where there are not too many, as plain text."""
+    splits = [split for split in SPLITS if any(video.split == split for video in manifest.videos)]
+    groups = len({video.group for video in manifest.videos})
+    lines = [f"{len(manifest)} videos, {len(manifest.class_names)} classes, {groups} groups"]
+    counts = {name: [0] * len(splits) for name in manifest.class_names}
+    for video in manifest.videos:
+        for label in video.labels:
+            counts[label][splits.index(video.split)] += 1
+    rows = list(counts.items())
+    if len(rows) > most_classes:
+        rows = [
+            (f"{word} of a class", [choose(column) for column in zip(*counts.values(), strict=True)])
+            for word, choose in (("fewest", min), ("most", max))
+        ]
+    totals = [sum(video.split == split for video in manifest.videos) for split in splits]
+    width = max(len(name) for name, _ in [*rows, ("all", ())])
+    lines.append("  ".join([" " * width, *(f"{split or 'none':>6}" for split in splits)]))
+    lines += [
+        "  ".join([f"{name:{width}}", *(f"{n:6d}" for n in numbers)]) for name, numbers in [*rows, ("all", totals)]
+    ]
+    return "\n".join(lines)

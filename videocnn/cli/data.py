@@ -1,0 +1,146 @@
+"""`videocnn data toy|folder|csv|ucf101`, `videocnn check` and `videocnn shard`: from videos to what training reads."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Out = Annotated[Path, typer.Option(help="Folder to write manifest.csv to.")]
+Workers = Annotated[int | None, typer.Option(help="Files at a time.  [default: one a processor]", min=1)]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress line.")]
+GroupPattern = Annotated[
+    str | None,
+    typer.Option(help="Regular expression: what it captures in a file name is the group (videos of one source)."),
+]
+TestFraction = Annotated[float, typer.Option(help="Share of each class's groups for testing, where none is given.")]
+ValFraction = Annotated[float, typer.Option(help="Share of each class's groups for validation, where none is given.")]
+Seed = Annotated[int, typer.Option(help="Decides what is random.", min=0)]
+
+app = typer.Typer(no_args_is_help=True, help="Get or find a data set: write DIR/manifest.csv.")
+
+
+@app.command()
+def toy(
+    out: Annotated[Path, typer.Option(help="Folder to render the videos and manifest.csv to.")],
+    seed: Seed = 0,
+    groups: Annotated[int, typer.Option(help="Groups a class, three videos in each.", min=3)] = 12,
+    fold: Annotated[int, typer.Option(help="Which third of the groups is for testing.", min=1, max=3)] = 1,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Render toy videos: pairs of classes told apart by motion, colour, detail or border."""
+    from videocnn.datasets.toy import make_toy
+
+    manifest = make_toy(out, seed=seed, groups_per_class=groups, fold=fold, workers=workers, quiet=quiet)
+    _report(manifest, out)
+
+
+@app.command()
+def folder(
+    root: Annotated[Path, typer.Argument(help="ROOT/<class>/..., or ROOT/<train|val|test>/<class>/...")],
+    out: Out,
+    group_pattern: GroupPattern = None,
+    test_fraction: TestFraction = 0.2,
+    val_fraction: ValFraction = 0.1,
+    seed: Seed = 0,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Take the videos of a folder that holds a folder for each class."""
+    from videocnn.datasets.folder import folder as find
+
+    found = find(root, group_pattern=group_pattern, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed)
+    _prepare(found, out, workers, quiet)
+
+
+@app.command()
+def csv(
+    path: Annotated[Path, typer.Argument(help="A CSV file with a header and a row for each video.")],
+    out: Out,
+    path_column: Annotated[str, typer.Option(help="Its column of paths or URLs.")] = "path",
+    labels_column: Annotated[str, typer.Option(help="Its column of class names.")] = "labels",
+    split_column: Annotated[str | None, typer.Option(help="Its column of train, val, test.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="Its column of groups.")] = None,
+    separator: Annotated[str, typer.Option(help="What stands between several labels.")] = "|",
+    delimiter: Annotated[str, typer.Option(help="What stands between columns.")] = ",",
+    root: Annotated[Path | None, typer.Option(help="Where relative paths start.  [default: the CSV's folder]")] = None,
+    group_pattern: GroupPattern = None,
+    test_fraction: TestFraction = 0.2,
+    val_fraction: ValFraction = 0.1,
+    seed: Seed = 0,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Take the videos that any CSV file lists."""
+    from videocnn.datasets.folder import csv_file
+
+    found = csv_file(
+        path,
+        path_column=path_column,
+        labels_column=labels_column,
+        split_column=split_column,
+        group_column=group_column,
+        separator=separator,
+        delimiter=delimiter,
+        root=root,
+        group_pattern=group_pattern,
+        test_fraction=test_fraction,
+        val_fraction=val_fraction,
+        seed=seed,
+    )
+    _prepare(found, out, workers, quiet)
+
+
+@app.command()
+def ucf101(
+    root: Annotated[Path, typer.Option(help="UCF-101's folder of class folders; a part of it will do.")],
+    lists: Annotated[Path, typer.Option(help="The folder of the official lists, ucfTrainTestlist.")],
+    out: Out,
+    fold: Annotated[int, typer.Option(help="Official split.", min=1, max=3)] = 1,
+    val_groups: Annotated[
+        str | None,
+        typer.Option(help="Training groups that validate: 8,9,10, or none.  [default: the first three of the fold]"),
+    ] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Take UCF-101 with its official lists."""
+    from videocnn.datasets.ucf101 import ucf101 as find
+
+    numbers = None if val_groups is None else [] if val_groups == "none" else _numbers(val_groups)
+    _prepare(find(root, lists, fold=fold, val_groups=numbers), out, workers, quiet)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: write numbers with commas between, 8,9,10, or none") from None
+
+
+def _prepare(found, out: Path, workers: int | None, quiet: bool) -> None:
+    from videocnn.datasets.prepare import prepare
+
+    for note in found.notes:
+        typer.echo(note)
+    manifest, skips = prepare(found, out, workers=workers, quiet=quiet)
+    if skips:
+        reasons = f"{len(found.skips)} before reading, {len(skips) - len(found.skips)} unreadable"
+        typer.echo(f"left out: {len(skips)} ({reasons}), listed in {out / 'skipped.csv'}")
+    _report(manifest, out)
+
+
+def _report(manifest, out: Path) -> None:
+    from videocnn.datasets.prepare import describe
+
+    path = out / "manifest.csv"
+    typer.echo(f"{path}: {describe(manifest)}")
+    typer.echo(f"Next: videocnn train {shlex.quote(str(path))} --model slow_fusion --out runs/slow_fusion")
+
+
+def register(to: typer.Typer) -> None:
+    """Add the commands to the application."""
+    to.add_typer(app, name="data")
