@@ -1,0 +1,37 @@
+"""One video file in, exact upright RGB frames and honest counts out; the only part of the package with a decoder.
+
+`probe` measures a file, `read_frames` gives frames by their number, `check_video` decodes everything. Frame `i` is
+the `i`-th picture in presentation order, whatever header and time stamps claim. Every failure is a `VideoError`.
+"""
+
+from videocnn.video.errors import (
+    DamagedVideoError,
+    EncryptedVideoError,
+    FrameIndexError,
+    NoVideoError,
+    UnsupportedVideoError,
+    VideoError,
+    VideoFileError,
+    VideoTimeoutError,
+    VideoTooLargeError,
+)
+from videocnn.video.reading import VideoInfo, check_video, probe, read_frames
+from videocnn.video.source import MAX_PIXELS, MAX_SIDE
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "DamagedVideoError",
+    "EncryptedVideoError",
+    "FrameIndexError",
+    "NoVideoError",
+    "UnsupportedVideoError",
+    "VideoError",
+    "VideoFileError",
+    "VideoInfo",
+    "VideoTimeoutError",
+    "VideoTooLargeError",
+    "check_video",
+    "probe",
+    "read_frames",
+]
