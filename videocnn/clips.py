@@ -22,8 +22,11 @@ from videocnn.manifest import Manifest, Skip, read_manifest
 from videocnn.parallel import default_workers
 from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize
 from videocnn.sampling import ClipError, clip_rng, clip_span, even_clips, frames_at_rate, pass_order, random_clip
+from videocnn.shard_reader import ShardFrames, Shards, open_shards
 from videocnn.sources import CachedFrames, FileFrames, carried
 from videocnn.spec import ClipSpec
+
+Source = Manifest | Shards | str | os.PathLike
 
 SHORT = ("skip", "error", "hold")
 CACHE_LIMIT = 8.0  # GiB
@@ -31,16 +34,20 @@ CACHE_LIMIT = 8.0  # GiB
 logger = logging.getLogger("videocnn")
 
 
-def open_source(source: Manifest | str | os.PathLike) -> Manifest:
-    """Return the manifest of a source.
-
-    Args:
-        source: a `Manifest`, or the path of a `manifest.csv`.
+def open_source(source: Source) -> Manifest:
+    """Return the manifest of a source: a `Manifest`, `Shards`, or the path of a `manifest.csv` or a folder of shards.
 
     Raises:
         VideoCNNError: it cannot be read; the message says why.
     """
-    return source if isinstance(source, Manifest) else read_manifest(Path(source))
+    return _open(source)[0]
+
+
+def _open(source: Source) -> tuple[Manifest, Shards | None]:
+    if isinstance(source, Manifest):
+        return source, None
+    shards = source if isinstance(source, Shards) else open_shards(source) if Path(source).is_dir() else None
+    return (read_manifest(source), None) if shards is None else (shards.manifest, shards)
 
 
 def timeline(num_frames: int, fps: float | None, spec: ClipSpec) -> np.ndarray:
@@ -110,14 +117,17 @@ class SkipList:
 def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
     """Check everything that can be checked before the first frame; return manifest, usable videos and frames."""
     check_sizes(spec)
-    whole = open_source(source)
+    whole, shards = _open(source)
     manifest = whole if split is None else whole.select(split)
     if not len(manifest):
         counts = {name: len(whole.select(name)) for name in ("train", "val", "test", "")}
         raise ClipError(f"no videos in split {split!r}; videos by split: {counts}")
     kept, left_out = usable(manifest, spec, short=short)
     skips.add(left_out)
-    frames = FileFrames([manifest.file(video) for video in manifest.videos], spec.region_size)
+    if shards is None:
+        frames = FileFrames([manifest.file(video) for video in manifest.videos], spec.region_size)
+    else:
+        frames = ShardFrames(shards, manifest.videos, spec.region_size)
     if cache:
         lengths = [0] * len(manifest)
         for number in kept:
@@ -127,7 +137,7 @@ def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
 
 
 def train_clips(
-    source: Manifest | str | os.PathLike,
+    source: Source,
     spec: ClipSpec,
     batch_size: int = 32,
     *,
@@ -144,7 +154,8 @@ def train_clips(
     """Make the endless stream of training batches: each pass visits every video once, in a new order.
 
     Args:
-        source: a `Manifest`, or the path of a `manifest.csv`. Frames must have been counted.
+        source: a `Manifest` or `Shards`, or the path of a `manifest.csv` or of a folder of shards. Frames must have
+            been counted.
         spec: clip shape, sizes and normalisation of the network.
         batch_size: clips in a batch; every batch is full, across the ends of passes.
         split: which videos; `None` takes all.
@@ -212,7 +223,7 @@ def train_clips(
 
 
 def eval_clips(
-    source: Manifest | str | os.PathLike,
+    source: Source,
     spec: ClipSpec,
     *,
     split: str | None = "test",
