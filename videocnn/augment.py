@@ -77,7 +77,7 @@ def augmented_view(frames: tf.Tensor, spec: ClipSpec, augment: Augmentation, *, 
     """Draw one training view.
 
     Args:
-        frames: uint8 `(time, *spec.region_size, 3)`.
+        frames: uint8 `(time, *spec.region_size, 3)`, all of it known before the values are.
         spec: gives the sizes.
         augment: what may change.
         seed: two whole numbers, int64 `(2,)`; the view is a function of them.
@@ -105,12 +105,8 @@ def zoomed(frames: tf.Tensor, spec: ClipSpec, augment: Augmentation, *, seed: tf
     left, right = tf.cond(draws[4] < 0.5, lambda: (right, left), lambda: (left, right))  # a box read backwards flips
     # crop_and_resize places a box by the centres of the first and last pixel, 0 and 1.
     box = tf.stack([top, left, top + tall, right])
-    num_frames = tf.shape(frames)[0]
-    view = tf.image.crop_and_resize(
-        frames, tf.tile(box[None], [num_frames, 1]), tf.range(num_frames), spec.frame_size, method="bilinear"
-    )
-    view.set_shape((None, height, width, 3))
-    return view
+    num_frames = frames.shape[0]
+    return tf.image.crop_and_resize(frames, tf.tile(box[None], [num_frames, 1]), tf.range(num_frames), spec.frame_size)
 
 
 def recoloured(clip: tf.Tensor, augment: Augmentation, *, seed: tf.Tensor) -> tf.Tensor:
