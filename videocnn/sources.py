@@ -24,16 +24,22 @@ GIB = 2**30
 class FileFrames:
     """Frames decoded from video files whenever they are asked for."""
 
-    def __init__(self, files: Sequence[str], region_size: tuple[int, int]):
-        """Take the files in the order of their numbers and the `(height, width)` of their centre regions."""
+    def __init__(self, files: Sequence[str], region_size: tuple[int, int], *, crop_to_aspect_ratio: bool = True):
+        """Take the files in the order of their numbers and the `(height, width)` of their centre regions.
+
+        Without `crop_to_aspect_ratio`, whole frames are squeezed into that size.
+        """
         self.files = list(files)
         self.region_size = tuple(region_size)
+        self.crop_to_aspect_ratio = crop_to_aspect_ratio
 
     def read(self, video: int, frames: np.ndarray) -> np.ndarray:
         """Return the centre region of some frames; raises `VideoError` naming the file."""
         from videocnn.video import read_frames
 
-        return read_frames(self.files[video], frames, frame_size=self.region_size, crop_to_aspect_ratio=True)
+        return read_frames(
+            self.files[video], frames, frame_size=self.region_size, crop_to_aspect_ratio=self.crop_to_aspect_ratio
+        )
 
 
 class CachedFrames:

@@ -1,0 +1,201 @@
+"""A folder of class folders in, batches of clips out: for videos what Keras's `image_dataset_from_directory` is.
+
+The quick way in, for a first look and for notebooks. Training by the paper goes through a manifest and `train_clips`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from videocnn.datasets.folder import EXTENSIONS, SPLIT_NAMES, folder
+from videocnn.groups import split_by_group
+from videocnn.manifest import Manifest, Skip, Video
+from videocnn.measure import measure
+from videocnn.parallel import default_workers
+from videocnn.sampling import ClipError, clip_rng, even_clips, pass_order, random_clip
+from videocnn.selection import SkipList, usable
+from videocnn.sources import FileFrames, carried
+from videocnn.spec import ClipSpec
+
+SUBSETS = {"training": "train", "validation": "val"}
+
+
+def video_dataset_from_directory(
+    directory: str | os.PathLike,
+    labels: str | Sequence[int] | None = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    batch_size: int | None = 32,
+    frame_size: tuple[int, int] = (170, 170),
+    num_frames: int = 10,
+    frame_step: int = 1,
+    shuffle: bool = True,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    crop_to_aspect_ratio: bool = False,
+    *,
+    short: str = "skip",
+    skips: list[Skip] | None = None,
+    quiet: bool = True,
+    seed: int = 0,
+) -> tf.data.Dataset | tuple[tf.data.Dataset, tf.data.Dataset]:
+    """Make a dataset that gives one clip of every video each time that it is gone through.
+
+    The arguments are those of `keras.utils.image_dataset_from_directory`, with a clip's in place of an image's. Every
+    video is decoded once at the start, to count its frames; `train_clips` on a measured manifest saves that.
+
+    Args:
+        directory: has one folder for each class, with the videos in it at any depth.
+        labels: `"inferred"` from the folders, a whole number for each video file in the order of their paths, or
+            `None` for no labels (the videos may then lie anywhere in the directory).
+        label_mode: `"int"` (int32 `(batch,)`), `"categorical"` (one-hot float32 `(batch, classes)`), `"binary"` (float32
+            `(batch, 1)`, two classes), or `None` for no labels.
+        class_names: the names of the class folders in the order of their numbers; by default sorted.
+        batch_size: clips in a batch; `None` gives single clips.
+        frame_size: `(height, width)` in pixels to which frames are resized.
+        num_frames: frames in a clip.
+        frame_step: distance between them, in frames.
+        shuffle: a new order and new random clips in every pass; otherwise path order and the middle of each video.
+        validation_split: share of the videos, between 0 and 1, that is set aside. It is cut by class, and
+            by group where file names tell one as those of UCF-101 do (`v_Archery_g01_c02.avi`).
+        subset: `"training"`, `"validation"` or `"both"`; only with `validation_split`.
+        crop_to_aspect_ratio: cut the centre that has the shape of `frame_size`; otherwise frames are squeezed into it.
+        short: `"skip"`, `"error"` or `"hold"`, for videos too short for a clip, as in `train_clips`.
+        skips: a list to which the videos left out (unreadable, too short) are appended; else they are logged.
+        quiet: no progress line while frames are counted.
+        seed: decides order, clips and the validation videos.
+
+    Returns:
+        A dataset, or two for `subset="both"`: float32 clips `(batch, time, height, width, 3)` in 0..255 (not yet
+        normalised), with labels unless there are none. It has the attributes `class_names` and `file_paths`.
+
+    Raises:
+        ClipError: an argument does not fit, or no video is long enough.
+        ManifestError: no class folders or no videos.
+    """
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise ClipError(f"label_mode={label_mode!r} is unknown; give 'int', 'categorical', 'binary' or None")
+    if (validation_split is None) != (subset is None) or subset not in (None, "both", *SUBSETS):
+        raise ClipError(
+            f"validation_split={validation_split!r} and subset={subset!r} come together; a subset is 'training', "
+            "'validation' or 'both'"
+        )
+    if validation_split is not None and not 0 < validation_split < 1:
+        raise ClipError(f"validation_split={validation_split} must lie between 0 and 1")
+    manifest = _find(Path(directory), labels, class_names)
+    if labels is None:
+        label_mode = None
+    if label_mode == "binary" and len(manifest.class_names) != 2:
+        raise ClipError(f"label_mode='binary' needs two classes, {directory} has {len(manifest.class_names)}")
+    if validation_split is not None:
+        manifest = split_by_group(manifest, test_fraction=0, val_fraction=validation_split, seed=seed)
+    skipped = SkipList(skips)
+    manifest, unreadable = measure(manifest, quiet=quiet)
+    skipped.add(unreadable)
+    spec = ClipSpec(num_frames, tuple(frame_size), tuple(frame_size), frame_step, mean=0.0)
+
+    def dataset(part: Manifest) -> tf.data.Dataset:
+        kept, too_short = usable(part, spec, short=short)
+        skipped.add(too_short)
+        part = dataclasses.replace(part, videos=tuple(part.videos[number] for number in kept))
+        return _dataset(part, spec, label_mode, batch_size, shuffle, short == "hold", crop_to_aspect_ratio, seed)
+
+    if subset == "both":
+        return dataset(manifest.select("train")), dataset(manifest.select("val"))
+    return dataset(manifest if subset is None else manifest.select(SUBSETS[subset]))
+
+
+def _find(directory: Path, labels: str | Sequence[int] | None, class_names: Sequence[str] | None) -> Manifest:
+    """Return the videos of a directory, none of them opened, in the order of their paths."""
+    if isinstance(labels, str):
+        if labels != "inferred":
+            raise ClipError(f"labels={labels!r} is unknown; give 'inferred', a list of whole numbers, or None")
+        splits = [entry.name for entry in directory.glob("*/") if entry.is_dir() and entry.name.lower() in SPLIT_NAMES]
+        if splits:
+            raise ClipError(
+                f"{directory}: {sorted(splits)} look like splits, not classes; give the folder of one split at a time"
+            )
+        found = folder(directory, test_fraction=0, val_fraction=0)
+        for skip in found.skips:
+            logging.getLogger("videocnn").info("passed over %s (%s)", skip.path, skip.reason)
+        names = found.manifest.class_names if class_names is None else tuple(class_names)
+        if sorted(names) != sorted(found.manifest.class_names):
+            raise ClipError(f"class_names {list(names)} are not the folders {list(found.manifest.class_names)}")
+        videos = sorted(found.manifest.videos, key=lambda video: video.path)
+        return dataclasses.replace(found.manifest, videos=tuple(videos), class_names=names)
+    if not directory.is_dir():
+        raise ClipError(f"{directory}: there is no such folder")
+    files = sorted(path for path in directory.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    if not files:
+        raise ClipError(f"{directory}: it holds no videos")
+    numbers = [0] * len(files) if labels is None else [int(label) for label in labels]
+    if len(numbers) != len(files) or min(numbers) < 0:
+        raise ClipError(f"{directory}: {len(numbers)} labels, 0 or more, for {len(files)} videos; give one for each")
+    names = tuple(class_names or map(str, range(max(numbers) + 1)))
+    if max(numbers) >= len(names):
+        raise ClipError(f"label {max(numbers)} has no name among {len(names)} class_names")
+    videos = [
+        Video(file.relative_to(directory).as_posix(), (names[number],), "train")
+        for file, number in zip(files, numbers, strict=True)
+    ]
+    return Manifest(tuple(videos), names, directory)
+
+
+def _dataset(
+    manifest: Manifest,
+    spec: ClipSpec,
+    label_mode: str | None,
+    batch_size: int | None,
+    shuffle: bool,
+    hold: bool,
+    crop_to_aspect_ratio: bool,
+    seed: int,
+) -> tf.data.Dataset:
+    count = len(manifest)
+    files = [manifest.file(video) for video in manifest.videos]
+    frames = FileFrames(files, spec.region_size, crop_to_aspect_ratio=crop_to_aspect_ratio)
+    matrix = manifest.label_matrix()
+    labels = matrix.argmax(axis=1).astype(np.int32)
+    if label_mode != "int":
+        labels = matrix if label_mode == "categorical" else labels[:, None].astype(np.float32)
+    passes = itertools.count()
+
+    @carried
+    def read(position):
+        number = int(position) % count
+        if shuffle:
+            number = pass_order(count, int(position) // count, seed=seed)[number]
+        length, shape = manifest.videos[number].num_frames, (spec.num_frames, spec.frame_step)
+        if shuffle:
+            clip = random_clip(length, *shape, rng=clip_rng(int(position), seed=seed), hold_last=hold)
+        else:
+            clip = even_clips(length, 1, *shape, hold_last=hold)[0]
+        return frames.read(number, clip), labels[number]
+
+    def decode(position):
+        clip, label = tf.numpy_function(read, [position], (tf.uint8, labels.dtype))
+        clip.set_shape((spec.num_frames, *spec.frame_size, 3))
+        label.set_shape(labels.shape[1:])
+        clip = tf.cast(clip, tf.float32)
+        return clip if label_mode is None else (clip, label)
+
+    def positions(_):
+        first = tf.numpy_function(lambda: np.int64(count * next(passes)), [], tf.int64)
+        return tf.data.Dataset.range(first, first + count)
+
+    dataset = tf.data.Dataset.range(1).flat_map(positions).map(decode, num_parallel_calls=default_workers())
+    size = count
+    if batch_size is not None:
+        dataset, size = dataset.batch(batch_size), -(-count // batch_size)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(size)).prefetch(1)
+    dataset.class_names = list(manifest.class_names)
+    dataset.file_paths = files
+    return dataset
