@@ -58,7 +58,7 @@ class ToyClip:
         """Return frames a second and an iterator of uint8 `(height, width, 3)` RGB frames."""
         place = _place(self.seed, self.label, self.group)
         rng = np.random.default_rng((self.seed, list(CLASSES).index(self.label), self.group, self.clip))
-        num_frames = rng.integers(4, 10) if self.short else round(rng.uniform(1.0, 1.6) * place.fps)
+        num_frames = rng.integers(4, 10) if self.short else round(rng.uniform(0.9, 1.3) * place.fps)
         return place.fps, _render(self.label, place, rng, num_frames)
 
 
@@ -87,7 +87,7 @@ def _render(label: str, place: Place, rng: np.random.Generator, num_frames: int)
         yield np.ascontiguousarray(frame.astype(np.uint8).transpose(1, 2, 0))
 
 
-def toy_clips(seed: int = 0, groups_per_class: int = 12) -> list[ToyClip]:
+def toy_clips(seed: int = 0, groups_per_class: int = 15) -> list[ToyClip]:
     """Return the clips of a set, class by class and group by group; see `make_toy`."""
     clips = [
         ToyClip(seed, label, group, clip)
@@ -114,7 +114,7 @@ def make_toy(
     out: str | Path,
     *,
     seed: int = 0,
-    groups_per_class: int = 12,
+    groups_per_class: int = 15,
     fold: int = 1,
     workers: int | None = None,
     quiet: bool = False,

@@ -108,7 +108,7 @@ def make_place(rng: np.random.Generator) -> Place:
     """Return a random place: muted two-tone scenery with texture and clutter, one hue a place."""
     hue, tilt, pitch = rng.random(), rng.uniform(0, np.pi), rng.uniform(14, 40)
     frame_size, fps, noise = FRAME_SIZES[rng.integers(len(FRAME_SIZES))], rng.choice(FRAME_RATES), rng.uniform(1.5, 3)
-    level, richness = rng.uniform(0.25, 0.55), rng.uniform(0.3, 0.7)
+    level, richness = rng.uniform(0.25, 0.5), rng.uniform(0.2, 0.55)
     dark = colour(hue, richness, level * 0.75)
     light = colour(hue + rng.uniform(-0.08, 0.08), richness * 0.8, level * 1.25)
     y, x = np.mgrid[:CANVAS, :CANVAS].astype(np.float32)
