@@ -1,0 +1,85 @@
+"""How training went: loss and clip hit@1 over the epochs of one run or of several."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from videocnn.visualize.canvas import PictureError, plain
+
+# Runs differ by colour and by marker, training and validation by line.
+STYLES = tuple(zip(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True))
+
+
+def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike]) -> Figure:
+    """Draw `history.csv` of run folders: training solid, validation dashed.
+
+    Args:
+        runs: one run folder or several.
+
+    Returns:
+        A figure with two axes: loss, and clip hit@1.
+
+    Raises:
+        PictureError: a folder has no history yet, or it is damaged.
+    """
+    folders = [runs] if isinstance(runs, (str, os.PathLike)) else list(runs)
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for number, folder in enumerate(folders):
+        history = read_history(folder)
+        colour, marker = STYLES[number % len(STYLES)]
+        for axes, name in zip(panels, ("loss", "hit@1"), strict=True):
+            for prefix, line in (("", "-"), ("val_", "--")):
+                values = history.get(prefix + name)
+                if values is None or np.isnan(values).all():
+                    continue
+                known = ~np.isnan(values)  # validation is not held after every epoch
+                axes.plot(
+                    history["epoch"][known],
+                    values[known],
+                    line,
+                    color=colour,
+                    marker=marker,
+                    markersize=4,
+                    markerfacecolor=colour if not prefix else "white",
+                    markevery=max(1, int(known.sum()) // 12),
+                )
+    for axes, title in zip(panels, ("loss", "clip hit@1"), strict=True):
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[1].set_ylim(0, 1)
+    keys = [Line2D([], [], color="black", linestyle=line, label=name) for line, name in (("-", "train"), ("--", "val"))]
+    for number, folder in enumerate(folders):
+        colour, marker = STYLES[number % len(STYLES)]
+        keys.append(Line2D([], [], color=colour, marker=marker, label=plain(Path(folder).name)))
+    figure.legend(handles=keys, loc="outside right upper", frameon=False)
+    return figure
+
+
+def read_history(folder: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Return the columns of a run's `history.csv`, float64, NaN where an epoch has no value.
+
+    Raises:
+        PictureError: there is none, or it cannot be read.
+    """
+    path = Path(folder) / "history.csv"
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in (rows[0] if rows else ())}
+    except FileNotFoundError:
+        raise PictureError(f"{folder}: has no history.csv; give a run folder that has finished an epoch") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise PictureError(f"{path}: cannot be read ({error}); train the run again") from error
+    if "epoch" not in columns:
+        raise PictureError(f"{path}: holds no epoch; train longer")
+    return columns

@@ -1,0 +1,101 @@
+"""Film strips with what a network sees in them: truth, five best classes, right or wrong (the paper's Figure 4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from videocnn.sampling import even_clips
+from videocnn.spec import ClipSpec
+from videocnn.video import probe, read_frames
+from videocnn.visualize.canvas import BLUE, GREY, ORANGE, PictureError, plain
+
+MOST_FRAMES = 5
+
+
+def film_strip(path: str | os.PathLike, spec: ClipSpec, num_frames: int = MOST_FRAMES) -> np.ndarray:
+    """Return frames from the middle clip of a video, as the network gets them before cropping.
+
+    Args:
+        path: the video.
+        spec: how the network's clips are sampled.
+        num_frames: most frames, spread evenly over the clip.
+
+    Returns:
+        uint8 `(frames, *spec.region_size, 3)`. A video shorter than a clip shows what it has.
+
+    Raises:
+        VideoError: the file cannot be read.
+    """
+    clip = even_clips(probe(path).num_frames, 1, spec.num_frames, spec.frame_step, hold_last=True)[0]
+    places = np.unique(np.linspace(0, len(clip) - 1, num_frames).round().astype(int))
+    return read_frames(path, np.unique(clip[places]), spec.region_size, crop_to_aspect_ratio=True)
+
+
+def plot_predictions(
+    strips: Sequence[np.ndarray],
+    predictions: Sequence[Sequence[tuple[str, float]]],
+    truths: Sequence[Sequence[str]] | None = None,
+    *,
+    num_bars: int = 5,
+) -> Figure:
+    """Draw one row a video: its film strip, and a bar for each of its best classes.
+
+    Right and wrong are told by words and by the bars' pattern: that of a true class is filled, others are hatched.
+
+    Args:
+        strips: a video's frames, uint8 `(frames, height, width, 3)`, for example from `film_strip`.
+        predictions: a video's `(class name, probability)`, best first, for example `Prediction.labels`.
+        truths: a video's true labels; None where they are unknown.
+        num_bars: most bars a video.
+
+    Returns:
+        A figure with two axes a video: strip and bars.
+
+    Raises:
+        PictureError: no video, or not as many strips as predictions and truths.
+    """
+    counts = {len(strips), len(predictions), len(strips if truths is None else truths)}
+    if len(counts) > 1 or not len(strips):
+        raise PictureError(f"{len(strips)} strips, {len(predictions)} predictions: give as many of each, one at least")
+    shape = max(strip.shape[0] * strip.shape[2] / strip.shape[1] for strip in strips)
+    figure = Figure(figsize=(1.3 * shape + 4, 1.55 * len(strips) + 0.2), layout="constrained")
+    panels = figure.subplots(len(strips), 2, squeeze=False, width_ratios=(1.3 * shape, 4))
+    for number, (picture, bars) in enumerate(panels):
+        picture.imshow(np.concatenate(list(strips[number]), axis=1))
+        picture.set_axis_off()
+        labels = list(predictions[number])[:num_bars]
+        true = set() if truths is None else set(truths[number])
+        if truths is None:
+            title = ""
+        else:
+            verdict = "right" if labels and labels[0][0] in true else "wrong"
+            title = f"{verdict}: {', '.join(sorted(true))}"
+        picture.set_title(plain(title), loc="left", fontsize=10, fontweight="bold" if title[:1] == "w" else "normal")
+        draw_bars(bars, labels, true, known=truths is not None, num_bars=num_bars)
+    return figure
+
+
+def draw_bars(axes, labels: Sequence[tuple[str, float]], true: set[str], *, known: bool, num_bars: int) -> None:
+    """Draw the best classes as horizontal bars with their names inside, the best on top."""
+    for place, (name, score) in enumerate(labels):
+        hit = name in true
+        style = (
+            {"color": BLUE} if hit else {"facecolor": "white", "edgecolor": ORANGE if known else GREY, "hatch": "//"}
+        )
+        axes.barh(place, score, height=0.85, **style)
+        mark = " (true)" if hit else ""
+        axes.text(0.01, place, f"{plain(name)}{mark}", va="center", fontsize=8, bbox=_paper())
+        axes.text(1.01, place, f"{100 * score:.0f} %", va="center", fontsize=8)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(num_bars - 0.5, -0.5)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _paper() -> dict:
+    return {"boxstyle": "square,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
