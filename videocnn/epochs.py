@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from videocnn.parallel import progress_bar
 from videocnn.recipes import TrainArguments
@@ -132,16 +133,20 @@ class RunKeeper(keras.callbacks.Callback):
             self.back_up(finished=ends)
 
     def validate(self, row: dict[str, Any]) -> None:
-        """Add the validation loss to the row of this epoch and keep the weights if they are the best so far."""
-        scores = self.model.evaluate(self.validation, verbose=0, return_dict=True)
-        row["val_loss"], row["val_hit@1"] = scores["loss"], scores["hit_at_1"]
-        self.schedule.after_validation(scores["loss"])
-        if self.state["best"] is None or scores["loss"] < self.state["best"]["val_loss"]:
-            self.state["best"] = {"epoch": row["epoch"], "val_loss": scores["loss"], "val_hit@1": scores["hit_at_1"]}
+        """Add the validation figures to the row of this epoch and keep the weights if their loss is the best so far."""
+        losses, hits = [], []
+        for clips, labels in self.validation:
+            scores, labels = self.model.predict_on_batch(clips), labels.numpy()
+            losses.extend(-np.sum(labels * np.log(np.maximum(scores, 1e-12)), axis=1))
+            hits.extend(labels[np.arange(len(labels)), scores.argmax(axis=1)] > 0)
+        loss, hit = float(np.mean(losses)), float(np.mean(hits))
+        row["val_loss"], row["val_hit@1"] = loss, hit
+        self.schedule.after_validation(loss)
+        if self.state["best"] is None or loss < self.state["best"]["val_loss"]:
+            self.state["best"] = {"epoch": row["epoch"], "val_loss": loss, "val_hit@1": hit}
             write_file(self.folder / "model.keras", self.network.save)
         self.bar.console.print(
-            f"epoch {row['epoch']}: loss {row['loss']:.3f}, val loss {scores['loss']:.3f}, "
-            f"val clip hit@1 {100 * scores['hit_at_1']:.1f} %"
+            f"epoch {row['epoch']}: loss {row['loss']:.3f}, val loss {loss:.3f}, val clip hit@1 {100 * hit:.1f} %"
         )
 
     def back_up(self, *, finished: bool) -> None:

@@ -91,6 +91,7 @@ def train(
                 initial_epoch=keeper.state["epoch"],
                 epochs=arguments.epochs or 10**9,
                 callbacks=callbacks,
+                shuffle=False,
                 verbose=0,
             )
     finally:

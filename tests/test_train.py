@@ -1,0 +1,185 @@
+"""Training runs: what a run folder holds, that a killed run ends as an uninterrupted one, and what is refused."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+from videos import write_counting_video
+
+from videocnn import models
+from videocnn.epochs import RunKeeper
+from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.recipes import ArgumentError
+from videocnn.runs import RunError, create_run, write_file
+from videocnn.train import hit_at_1, train
+
+TINY = {"model": "single_frame", "width": 0.03, "frame_size": 40, "batch_size": 4, "scale": 0.02, "validation_clips": 1}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Path of a manifest of ten small videos in two classes, two of them for validation."""
+    root = tmp_path_factory.mktemp("videos")
+    videos = []
+    for number in range(10):
+        label, split = ("calm", "wild")[number % 2], "val" if number > 7 else "train"
+        write_counting_video(root / f"{number}.mp4", 18, height=48, width=64)
+        videos.append(Video(f"{number}.mp4", (label,), split, f"g{number}", 18, 25.0))
+    write_manifest(Manifest(tuple(videos), ("calm", "wild"), root), root / "manifest.csv")
+    return root / "manifest.csv"
+
+
+def weights(path):
+    return models.load_model(path).get_weights()
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_run_folder_holds_what_it_promises(manifest, tmp_path):
+    model = train(manifest, tmp_path / "run", epochs=2, seed=3, quiet=True, **TINY)
+    assert models.clip_spec(model).class_names == ("calm", "wild")
+    assert models.clip_spec(model).scale == 0.02
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["arguments"]["weight_decay"] == 5e-4
+    assert run["arguments"]["seed"] == 3
+    assert run["num_train_videos"] == 8
+    assert {"tensorflow", "keras", "videocnn"} <= set(run["versions"])
+    assert run["hardware"]["processors"] >= 1
+    rows = history(tmp_path / "run")
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [row["clips"] for row in rows] == ["8", "16"]
+    assert float(rows[1]["val_loss"]) > 0
+    assert {"model.keras", "last.keras"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    assert not list((tmp_path / "run" / "backup").glob("*.h5"))
+
+
+def test_weights_move_and_the_seed_decides(manifest, tmp_path):
+    runs = [
+        train(manifest, tmp_path / str(number), epochs=1, seed=seed, quiet=True, **TINY).get_weights()
+        for number, seed in enumerate((1, 1, 2))
+    ]
+    for first, second in zip(runs[0], runs[1], strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert any((first != third).any() for first, third in zip(runs[0], runs[2], strict=True))
+
+
+class StopAfter(RunKeeper):
+    """A keeper that is interrupted in the third epoch, as Ctrl-C does."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("recipe", ["paper", "modern"])
+def test_interrupted_and_resumed_equals_uninterrupted(manifest, tmp_path, monkeypatch, recipe):
+    options = {**TINY, "recipe": recipe, "epochs": 4, "validate_every": 1, "quiet": True}
+    train(manifest, tmp_path / "whole", **options)
+    with monkeypatch.context() as patch:
+        patch.setattr("videocnn.train.RunKeeper", StopAfter)
+        with pytest.raises(KeyboardInterrupt):
+            train(manifest, tmp_path / "parts", **options)
+    assert 1 <= len(history(tmp_path / "parts")) < 4
+    train(manifest, tmp_path / "parts", resume=True, quiet=True)
+    for name in ("last.keras", "model.keras"):
+        for whole, parts in zip(weights(tmp_path / "whole" / name), weights(tmp_path / "parts" / name), strict=True):
+            np.testing.assert_array_equal(whole, parts)
+    for whole, parts in zip(history(tmp_path / "whole"), history(tmp_path / "parts"), strict=True):
+        assert {**whole, "seconds": 0} == {**parts, "seconds": 0}
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_uninterrupted(manifest, tmp_path):
+    command = [sys.executable, "-m", "videocnn", "train", manifest, "--epochs", "60", "--model", "single_frame"]
+    command += ["--width", "0.03", "--frame-size", "40", "--batch-size", "4"]
+    subprocess.run([*command, "--out", tmp_path / "whole"], check=True)
+    with subprocess.Popen([*command, "--out", tmp_path / "parts"]) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "parts" / "backup" / "state.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGKILL)
+    state = json.loads((tmp_path / "parts" / "backup" / "state.json").read_text())
+    assert 1 <= state["epoch"] < 60
+    subprocess.run([*command[:5], "--out", tmp_path / "parts", "--resume"], check=True)
+    for whole, parts in zip(
+        weights(tmp_path / "whole" / "last.keras"), weights(tmp_path / "parts" / "last.keras"), strict=True
+    ):
+        np.testing.assert_array_equal(whole, parts)
+
+
+def test_a_run_stops_by_time(manifest, tmp_path):
+    begun = time.monotonic()
+    train(manifest, tmp_path / "run", minutes=0.05, quiet=True, **TINY)
+    assert time.monotonic() - begun < 60
+    assert float(history(tmp_path / "run")[-1]["seconds"]) >= 3
+    assert json.loads((tmp_path / "run" / "backup" / "state.json").read_text())["finished"]
+
+
+def test_an_existing_run_is_refused_resumed_or_replaced(manifest, tmp_path):
+    train(manifest, tmp_path / "run", epochs=1, quiet=True, **TINY)
+    with pytest.raises(RunError, match=r"--resume .* --overwrite"):
+        train(manifest, tmp_path / "run", epochs=1, quiet=True, **TINY)
+    with pytest.raises(RunError, match="--width"):
+        train(manifest, tmp_path / "run", resume=True, width=1.0)
+    before = weights(tmp_path / "run" / "model.keras")
+    after = train(manifest, tmp_path / "run", resume=True, quiet=True).get_weights()
+    for first, second in zip(before, after, strict=True):
+        np.testing.assert_array_equal(first, second)
+    train(manifest, tmp_path / "run", overwrite=True, epochs=2, quiet=True, **TINY)
+    assert len(history(tmp_path / "run")) == 2
+
+
+def test_other_data_cannot_resume_a_run(manifest, tmp_path):
+    train(manifest, tmp_path / "run", epochs=1, quiet=True, **TINY)
+    (tmp_path / "other").mkdir()
+    text = manifest.read_text().replace("g0", "another")
+    for number in range(10):
+        text = text.replace(f"{number}.mp4", str(manifest.parent / f"{number}.mp4"))
+    (tmp_path / "other" / "manifest.csv").write_text(text)
+    with pytest.raises(RunError, match="other data"):
+        train(tmp_path / "other" / "manifest.csv", tmp_path / "run", resume=True)
+
+
+def test_overwrite_spares_what_is_no_run(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(RunError, match="not a run folder"):
+        create_run(tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_unknown_arguments_are_named(manifest, tmp_path):
+    with pytest.raises(ArgumentError, match="learnrate"):
+        train(manifest, tmp_path / "run", learnrate=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "state.json"
+    path.write_text("old")
+
+    def write(file):
+        file.write_text("half")
+        raise OSError(28, os.strerror(28))
+
+    with pytest.raises(RunError, match="free some space"):
+        write_file(path, write)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
+def test_hit_at_1_takes_any_of_several_labels():
+    labels = np.array([[0.5, 0.5, 0], [0, 0, 1.0]], "float32")
+    scores = np.array([[0.1, 0.8, 0.1], [0.4, 0.3, 0.3]], "float32")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(hit_at_1(labels, scores)), [1, 0])
