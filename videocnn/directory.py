@@ -56,7 +56,7 @@ def video_dataset_from_directory(
         directory: has one folder for each class, with the videos in it at any depth.
         labels: `"inferred"` from the folders, a whole number for each video file in the order of their paths, or
             `None` for no labels (the videos may then lie anywhere in the directory).
-        label_mode: `"int"` (int32 `(batch,)`), `"categorical"` (one-hot float32 `(batch, classes)`), `"binary"` (float32
+        label_mode: `"int"` (int32 `(batch,)`), `"categorical"` (one-hot float32), `"binary"` (float32
             `(batch, 1)`, two classes), or `None` for no labels.
         class_names: the names of the class folders in the order of their numbers; by default sorted.
         batch_size: clips in a batch; `None` gives single clips.
