@@ -63,7 +63,7 @@ def geometry(source: Source, frame: av.VideoFrame) -> Geometry:
 def pixel_aspect(source: Source) -> Fraction:
     """Return the width of a pixel over its height, 1 where the file does not say."""
     ratio = source.stream.sample_aspect_ratio
-    return Fraction(ratio) if ratio is not None and ratio > 0 else Fraction(1)
+    return ratio if ratio is not None and ratio > 0 else Fraction(1)
 
 
 def turn(source: Source, frame: av.VideoFrame) -> tuple[int, int, int, int]:

@@ -19,7 +19,8 @@ from videocnn.video.source import Source, packets
 CONTAINERS = {"mov", "mp4", "matroska", "webm"}
 """FFmpeg formats that store presentation times; AVI, MPEG and FLV store none, or ones that decoders must guess."""
 
-CODECS = {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mjpeg", "prores"}
+CODECS = {"h264", "hevc", "vp9", "av1", "libdav1d", "mjpeg", "prores", "ffv1"}
+"""Decoders for which one packet is one picture shown; MPEG-4 (not coded) and VP8 (hidden) have packets without."""
 
 WORTHWHILE_GAP = 64
 """Frames between two wanted ones below which listing the packets costs more than it can save."""
@@ -71,11 +72,13 @@ def list_packets(source: Source) -> Timeline | None:
         times.append(packet.pts)
         if packet.is_keyframe:
             keys.append(packet.pts)
+        # Shown before a key frame but stored after it: without what came before, decoders drop such pictures or fail.
+        if not keys or packet.pts < keys[-1]:
+            return None
     ordered = sorted(set(times))
-    # Pictures shown before the first key frame have lost what they refer to, so decoders drop them.
-    if not keys or len(ordered) != len(times) or ordered[0] != keys[0]:
+    if not keys or len(ordered) != len(times):
         return None
-    return Timeline(ordered, sorted(bisect.bisect_left(ordered, key) for key in keys))
+    return Timeline(ordered, [bisect.bisect_left(ordered, key) for key in keys])
 
 
 def plan(timeline: Timeline, wanted: Sequence[int]) -> list[tuple[int, list[int]]] | None:
@@ -111,8 +114,6 @@ def jump(source: Source, timeline: Timeline, key: int, wanted: Sequence[int]) ->
                 number = numbers.get(frame.pts)
                 if landed is None or number is None:
                     raise JumpMissedError
-                if number < landed:  # Shown before the key frame but stored after it: refers to what was not decoded.
-                    continue
                 if number != expected or frame.is_corrupt or packet.is_corrupt:
                     raise JumpMissedError
                 if (frame.height, frame.width) != source.size:
