@@ -56,8 +56,8 @@ class TemporalConv(keras.layers.Layer):
         ValueError: sizes are not positive integers, the padding is unknown, or the clip is shorter than the kernel.
 
     Example:
-        >>> TemporalConv(96, (4, 11, 11), strides=(2, 3, 3))(np.zeros((1, 10, 170, 170, 3), "float32")).shape
-        (1, 4, 54, 54, 96)
+        >>> TemporalConv(96, (4, 11, 11), strides=(2, 3, 3)).compute_output_shape((16, 10, 170, 170, 3))
+        (16, 4, 54, 54, 96)
     """
 
     def __init__(
@@ -104,21 +104,35 @@ class TemporalConv(keras.layers.Layer):
         return (num_frames - self.kernel_size[0]) // self.strides[0] + 1
 
     def call(self, x: Any) -> Any:
-        taps, step = self.kernel_size[0], self.strides[0]
-        channels, windows = x.shape[-1], self.num_windows(x.shape[1])
-        if taps == 1:
-            x = x[:, ::step] if step > 1 else x
-        else:
-            last = (windows - 1) * step + 1
-            x = ops.concatenate(
-                [x[:, tap : tap + last : step] for tap in range(taps)], axis=-1
-            )  # (B, T', H, W, taps C)
+        taps, windows = self.kernel_size[0], self.num_windows(x.shape[1])
+        channels = x.shape[-1]
+        x = self._windows(x, windows)  # (B, T', H, W, taps C)
         kernel = ops.transpose(ops.cast(self.kernel, self.compute_dtype), (1, 2, 0, 3, 4))
         kernel = ops.reshape(kernel, (*self.kernel_size[1:], taps * channels, self.filters))
         x = ops.conv(_fold(x), kernel, self.strides[1:], self.padding, data_format="channels_last")
         if self.use_bias:
             x = ops.add(x, ops.cast(self.bias, self.compute_dtype))
         return _unfold(self.activation(x), windows)
+
+    def _windows(self, x: Any, windows: int) -> Any:
+        """Lay the frames of each window side by side in the channels: (B, T, H, W, C) -> (B, T', H, W, taps C)."""
+        taps, step = self.kernel_size[0], self.strides[0]
+        if windows == 1:
+            step = taps
+        used = (windows - 1) * step + taps
+        x = x[:, :used] if used < x.shape[1] else x
+        if taps % step:
+            last = (windows - 1) * step + 1
+            return ops.concatenate([x[:, tap : tap + last : step] for tap in range(taps)], axis=-1)
+        # Slices with a step are several times dearer than this transpose and whole slices of its result.
+        if step > 1:
+            _, num_frames, height, width, channels = x.shape
+            x = ops.reshape(x, (-1, num_frames // step, step, height, width, channels))
+            x = ops.reshape(
+                ops.transpose(x, (0, 1, 3, 4, 2, 5)), (-1, num_frames // step, height, width, step * channels)
+            )
+        groups = taps // step
+        return ops.concatenate([x[:, g : g + windows] for g in range(groups)], axis=-1) if groups > 1 else x
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         sizes = [

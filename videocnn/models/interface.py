@@ -99,7 +99,7 @@ def with_pooled_head(
 
     Example:
         >>> with_pooled_head(SlowFusion, 10, width=0.125).count_params()
-        85710
+        99334
     """
     features = builder(include_top=False, pooling="avg", **arguments)
     x = keras.layers.Dropout(dropout, name="dropout")(features.output)
