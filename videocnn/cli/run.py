@@ -79,11 +79,10 @@ def predict(
         print(json.dumps(rows, indent=2))
     for prediction in predictions:
         if prediction.error is not None:
-            # A file name may hold bytes that are no text: shown, not raised over.
-            typer.echo(f"error: {prediction.error}".encode("utf-8", "backslashreplace"), err=True)
+            typer.echo(f"error: {prediction.error}", err=True)
         elif not as_json:
             lines = [prediction.path, *(f"  {100 * score:5.1f} %  {label}" for label, score in prediction.labels)]
-            typer.echo("\n".join(lines).encode("utf-8", "backslashreplace"))
+            typer.echo("\n".join(lines))
     if any(prediction.error is not None for prediction in predictions):
         raise typer.Exit(1)
 

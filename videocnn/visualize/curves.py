@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from videocnn.visualize.canvas import PictureError, plain
 
@@ -54,6 +55,7 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike]) -> Figure
     for axes, title in zip(panels, ("loss", "clip hit@1"), strict=True):
         axes.set_title(title)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set_ylim(0, 1)

@@ -36,7 +36,7 @@ def plot_filters(model: keras.Model, *, max_filters: int = 96) -> Figure:
     # Inches by pixels, so that filters of two panels and of two networks are of one size.
     widths = [image.shape[1] / 45 for image in mosaics.values()]
     height = max(image.shape[0] for image in mosaics.values()) / 45
-    figure = Figure(figsize=(max(sum(widths), 3) + 0.4, height + 1.1), layout="constrained")
+    figure = Figure(figsize=(max(sum(widths), 3) + 0.4, height + 1.5), layout="constrained")
     panels = figure.subplots(1, len(mosaics), squeeze=False, width_ratios=widths)[0]
     for axes, (stream, image) in zip(panels, mosaics.items(), strict=True):
         steps, rows, columns, channels, filters = kernels[stream].shape
@@ -84,7 +84,7 @@ def mosaic(kernel: np.ndarray) -> np.ndarray:
     peak = np.abs(kernel).max(axis=(0, 1, 2, 3), keepdims=True)
     pictures = 0.5 + 0.5 * kernel / np.where(peak > 0, peak, 1)
     pictures = np.repeat(pictures, 3, axis=3) if channels == 1 else pictures
-    across = max(1, round(12 / steps)) if steps < 10 else 2
+    across = 12 if steps == 1 else -(-16 // steps)
     down = -(-filters // across)
     strip = steps * (width + GAP)
     image = np.ones((down * (height + GAP) + GAP, across * (strip + 2 * GAP) - GAP, 3), np.float32)

@@ -73,7 +73,7 @@ def plot_predictions(
             title = ""
         else:
             verdict = "right" if labels and labels[0][0] in true else "wrong"
-            title = f"{verdict}: {', '.join(sorted(true))}"
+            title = f"{verdict}; true: {', '.join(sorted(true))}"
         picture.set_title(plain(title), loc="left", fontsize=10, fontweight="bold" if title[:1] == "w" else "normal")
         draw_bars(bars, labels, true, known=truths is not None, num_bars=num_bars)
     return figure
