@@ -1,0 +1,244 @@
+"""Batches from counting videos: which video, which frames and which order can be read back from the pixels."""
+
+import logging
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from videos import read_counts, write_counting_video
+
+from videocnn.augment import Augmentation
+from videocnn.clips import eval_clips, open_source, train_clips, usable
+from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.sampling import ClipError, even_clips
+from videocnn.sources import video_errors
+from videocnn.spec import ClipSpec
+from videocnn.video import VideoError
+
+SPEC = ClipSpec(6, frame_size=(34, 38), region_size=(40, 44), mean=0.0)
+LENGTHS = (30, 41, 4, 12, 25)  # the third is too short for a clip
+FIRST = 60  # video v counts from v * FIRST
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    root = tmp_path_factory.mktemp("videos")
+    labels = (("b",), ("a", "c"), ("a",), ("c",), ("b", "a", "c"))
+    videos = []
+    for number, length in enumerate(LENGTHS):
+        fps = 50 if number == 1 else 25
+        write_counting_video(root / f"{number}.mp4", length, first=number * FIRST, fps=fps)
+        videos.append(Video(f"{number}.mp4", labels[number], "train", f"g{number}", length, fps))
+    return Manifest(tuple(videos), ("a", "b", "c"), root)
+
+
+def damaged(manifest):
+    """The manifest with one more file, of which nothing decodes."""
+    (manifest.root / "broken.mp4").write_bytes(b"no video")
+    return Manifest(
+        (*manifest.videos, Video("broken.mp4", ("a",), "train", "g9", 20, 25)), ("a", "b", "c"), manifest.root
+    )
+
+
+def take(dataset, count):
+    """Return the videos (count,), frames (count, T) and labels of the first clips of batches of a training stream."""
+    clips, labels = zip(*dataset.take(count).as_numpy_iterator(), strict=True)
+    counts = read_counts(np.concatenate(clips))
+    return counts[:, 0] // FIRST, counts % FIRST, np.concatenate(labels)
+
+
+def same(one, other):
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_a_batch(manifest):
+    clips, labels = next(iter(train_clips(manifest, SPEC, 3, skips=[])))
+    assert clips.shape == (3, 6, 34, 38, 3)
+    assert labels.shape == (3, 3)
+    assert clips.dtype == labels.dtype == tf.float32
+
+
+def test_labels_belong_to_their_videos_and_share_the_mass(manifest):
+    videos, _, labels = take(train_clips(manifest, SPEC, 4, skips=[]), 2)
+    rows = np.array([[0, 1, 0], [0.5, 0, 0.5], [1, 0, 0], [0, 0, 1], [1 / 3, 1 / 3, 1 / 3]], np.float32)
+    np.testing.assert_allclose(labels, rows[videos])
+
+
+def test_every_pass_has_every_video_once_and_batches_run_over_its_end(manifest):
+    videos, frames, _ = take(train_clips(manifest, SPEC, 3, skips=[]), 8)  # 24 clips: 6 passes over 4 usable videos
+    passes = videos.reshape(6, 4)
+    np.testing.assert_array_equal(np.sort(passes, axis=1), [[0, 1, 3, 4]] * 6)
+    assert len(set(map(tuple, passes))) > 1
+    np.testing.assert_array_equal(np.diff(frames, axis=1), np.ones((24, 5)))
+    assert len(set(frames[videos == 1, 0])) > 1  # another clip of the same video in another pass
+
+
+def test_same_clips_for_any_number_of_threads_and_from_memory(manifest):
+    one = take(train_clips(manifest, SPEC, 4, workers=1, seed=5, skips=[]), 4)
+    same(one, take(train_clips(manifest, SPEC, 4, workers=4, seed=5, skips=[]), 4))
+    same(one, take(train_clips(manifest, SPEC, 4, workers=4, seed=5, cache=True, skips=[]), 4))
+    assert (one[1] != take(train_clips(manifest, SPEC, 4, seed=6, skips=[]), 4)[1]).any()
+
+
+def test_pixels_are_the_same_for_any_number_of_threads(manifest):
+    for augment in ("paper", "modern"):
+        one, four = (
+            np.concatenate([clips for clips, _ in train_clips(
+                manifest, SPEC, 4, augment=augment, workers=workers, skips=[]).take(3).as_numpy_iterator()])
+            for workers in (1, 4)
+        )  # fmt: skip
+        np.testing.assert_array_equal(one, four)
+
+
+def test_a_resumed_stream_goes_on_where_it_stopped(manifest):
+    whole = list(train_clips(manifest, SPEC, 2, augment="modern", skips=[]).take(6).as_numpy_iterator())
+    rest = list(train_clips(manifest, SPEC, 2, augment="modern", start=6, skips=[]).take(3).as_numpy_iterator())
+    for (clips, labels), (clips_again, labels_again) in zip(whole[3:], rest, strict=True):
+        np.testing.assert_array_equal(clips, clips_again)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_normalised_as_the_specification_says(manifest):
+    raw, _ = next(iter(train_clips(manifest, SPEC, 4, skips=[])))
+    ready, _ = next(iter(train_clips(manifest, SPEC.replace(mean=117.0, scale=0.5), 4, skips=[])))
+    np.testing.assert_allclose((raw - 117) / 2, ready, atol=1e-4)
+
+
+def test_pair_fifteen_apart_and_frame_rate(manifest):
+    _, frames, _ = take(train_clips(manifest, SPEC.replace(num_frames=2, frame_step=15), 4, skips=[]), 2)
+    np.testing.assert_array_equal(frames[:, 1] - frames[:, 0], [15] * 8)
+    videos, frames, _ = take(train_clips(manifest, SPEC.replace(fps=25.0), 4, skips=[]), 3)
+    steps = np.where(videos == 1, 2, 1)  # the 50 Hz video is seen by a 25 Hz clock
+    np.testing.assert_array_equal(np.diff(frames, axis=1), np.repeat(steps[:, None], 5, axis=1))
+
+
+def test_frame_steps_vary_only_where_the_video_is_long_enough(manifest):
+    stream = train_clips(manifest, SPEC, 4, augment=Augmentation(frame_steps=(1, 3)), skips=[])
+    videos, frames, _ = take(stream, 10)
+    steps = np.diff(frames, axis=1)
+    assert (steps == steps[:, :1]).all()
+    assert set(steps[videos == 0, 0]) == {1, 3}
+    assert set(steps[videos == 3, 0]) == {1}  # 12 frames: three apart, six frames need 16
+
+
+def test_short_videos(manifest, caplog):
+    skips = []
+    train_clips(manifest, SPEC, 4, skips=skips)
+    assert [(skip.path, skip.reason) for skip in skips] == [("2.mp4", "too short: a clip needs 6 frames, it has 4")]
+    with caplog.at_level(logging.WARNING, logger="videocnn"):
+        train_clips(manifest, SPEC, 4)
+    assert "2.mp4" in caplog.text
+    with pytest.raises(ClipError, match=r"2\.mp4: too short"):
+        train_clips(manifest, SPEC, 4, short="error")
+    videos, frames, _ = take(train_clips(manifest, SPEC, 5, short="hold"), 1)
+    np.testing.assert_array_equal(frames[videos == 2], [[0, 1, 2, 3, 3, 3]])
+    kept, _ = usable(manifest, SPEC)
+    np.testing.assert_array_equal(kept, [0, 1, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spec": SPEC.replace(frame_size=(41, 38))}, "fit into region_size"),
+        ({"spec": SPEC.replace(num_frames=100)}, "all 5 videos are too short"),
+        ({"spec": SPEC.replace(class_names=("a", "b"))}, "classes"),
+        ({"split": "val"}, "no videos in split 'val'.*'train': 5"),
+        ({"seed": -1}, "seed=-1"),
+        ({"short": "loop"}, "'loop'"),
+        ({"augment": "sepia"}, "'sepia'"),
+        ({"cache": True, "cache_limit": 1e-4}, r"570,240 bytes.*limit is 0\.0001 GiB"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_the_first_batch(manifest, change, message):
+    with pytest.raises(ClipError, match=message):
+        train_clips(manifest, **{"spec": SPEC, "skips": [], **change})
+
+
+def test_uncounted_videos_are_refused(manifest):
+    unmeasured = Manifest((Video("0.mp4", ("a",), "train"),), None, manifest.root)
+    with pytest.raises(ClipError, match=r"0\.mp4.*measure"):
+        train_clips(unmeasured, SPEC)
+
+
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_broken_file_ends_training_with_its_name(manifest, cache):
+    with pytest.raises(VideoError, match=r"broken\.mp4") as caught, video_errors():
+        for _ in train_clips(damaged(manifest), SPEC, 5, cache=cache, skips=[]).take(2):
+            pass
+    assert "Traceback" not in str(caught.value)
+    assert "failure" not in str(caught.value)
+
+
+def test_foreign_errors_pass_through():
+    with pytest.raises(tf.errors.InvalidArgumentError), video_errors():
+        tf.debugging.assert_equal(1, 2)
+
+
+def test_every_view_of_every_video_once(manifest, tmp_path):
+    write_manifest(manifest, tmp_path / "manifest.csv")
+    skips = []
+    dataset = eval_clips(
+        tmp_path / "manifest.csv", SPEC, split="train", num_clips=3, num_views=2, batch_size=5, skips=skips
+    )
+    for _ in range(2):  # a second pass over the same dataset gives the same and lists nothing twice
+        batches = list(dataset.as_numpy_iterator())
+        clips, videos, numbers = (np.concatenate(part) for part in zip(*batches, strict=True))
+        assert [len(clips) for clips, _, _ in batches] == [5, 5, 5, 5, 4]
+        np.testing.assert_array_equal(videos, np.repeat([0, 1, 3, 4], 6))
+        np.testing.assert_array_equal(numbers, np.tile([0, 0, 1, 1, 2, 2], 4))
+        expected = [
+            first * FIRST + even_clips(LENGTHS[first], 3, 6)[number]
+            for first, number in zip(videos, numbers, strict=True)
+        ]
+        np.testing.assert_array_equal(read_counts(clips), expected)
+        assert [skip.path for skip in skips] == [str(manifest.root / "2.mp4")]
+    np.testing.assert_allclose(clips[0], clips[1][:, :, ::-1], atol=1e-4)  # view 1 is view 0 mirrored
+
+
+def test_evaluation_decodes_each_video_once(manifest, monkeypatch):
+    import videocnn.video
+
+    calls = []
+    read = videocnn.video.read_frames
+    monkeypatch.setattr(
+        videocnn.video, "read_frames", lambda path, *rest, **how: calls.append(path) or read(path, *rest, **how)
+    )
+    rows = sum(
+        len(videos) for _, videos, _ in eval_clips(manifest, SPEC, split="train", num_clips=7, num_views=4, skips=[])
+    )
+    assert rows == 4 * 7 * 4
+    assert sorted(calls) == [str(manifest.root / f"{number}.mp4") for number in (0, 1, 3, 4)]
+
+
+def test_evaluation_lists_a_broken_file_and_goes_on(manifest):
+    skips = []
+    dataset = eval_clips(damaged(manifest), SPEC, split="train", num_clips=2, num_views=1, skips=skips)
+    videos = np.concatenate([videos for _, videos, _ in dataset.as_numpy_iterator()])
+    np.testing.assert_array_equal(videos, np.repeat([0, 1, 3, 4], 2))
+    assert [skip.path for skip in skips] == ["2.mp4", "broken.mp4"]
+    assert "broken.mp4" in skips[1].reason
+
+
+def test_impossible_evaluations_are_refused(manifest):
+    with pytest.raises(ClipError, match="num_views"):
+        eval_clips(manifest, SPEC, split="train", num_views=11)
+    with pytest.raises(ClipError, match="num_clips"):
+        eval_clips(manifest, SPEC, split="train", num_clips=0)
+
+
+def test_open_source_takes_paths_and_manifests(manifest, tmp_path):
+    write_manifest(manifest, tmp_path / "manifest.csv")
+    assert open_source(manifest) is manifest
+    assert open_source(str(tmp_path / "manifest.csv")).hash == manifest.hash
+
+
+def test_keras_trains_on_it(manifest):
+    import keras
+
+    model = keras.Sequential([keras.layers.GlobalAveragePooling3D(), keras.layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy")
+    history = model.fit(
+        train_clips(manifest, SPEC.replace(scale=0.01), 4, skips=[]), steps_per_epoch=2, shuffle=False, verbose=0
+    )
+    assert np.isfinite(history.history["loss"][0])

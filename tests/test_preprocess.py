@@ -1,0 +1,144 @@
+"""Crops, flips and colours: one choice a clip, the paper's arithmetic, and views worked by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from videocnn.augment import AUGMENTATIONS, LUMA, Augmentation, augmented_view, find_augmentation, recoloured, zoomed
+from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize, random_view
+from videocnn.sampling import ClipError
+from videocnn.spec import ClipSpec
+
+SPEC = ClipSpec(3, frame_size=(5, 8), region_size=(7, 11))
+
+
+@pytest.fixture(scope="module")
+def where():
+    """A region whose red channel is a pixel's row, green its column, blue its frame."""
+    frames = np.zeros((3, 7, 11, 3), np.uint8)
+    frames[..., 0] = np.arange(7)[:, None]
+    frames[..., 1] = np.arange(11)
+    frames[..., 2] = np.arange(3)[:, None, None]
+    return frames
+
+
+def draw(function, count, *arguments):
+    """Call a random function of a seed for seeds (4, 0), (4, 1), ..., compiled once."""
+    compiled = tf.function(lambda position: function(*arguments, seed=tf.stack([tf.constant(4, tf.int64), position])))
+    return [compiled(tf.constant(position, tf.int64)).numpy() for position in range(count)]
+
+
+def test_minus_117_as_in_the_paper():
+    values = normalize(tf.constant([0, 117, 255], tf.uint8), SPEC)
+    assert values.dtype == tf.float32
+    np.testing.assert_array_equal(values, [-117, 0, 138])
+    np.testing.assert_allclose(
+        normalize(tf.constant([0, 255], tf.uint8), SPEC.replace(mean=127.5, scale=2 / 255)), [-1, 1]
+    )
+
+
+def test_random_views_are_windows_the_same_in_every_frame(where):
+    seen = set()
+    for view in draw(random_view, 200, tf.constant(where), SPEC):
+        assert view.shape == (3, 5, 8, 3)
+        rows, columns = view[0, :, 0, 0].astype(int), view[0, 0, :, 1].astype(int)
+        flip = columns[0] > columns[-1]
+        np.testing.assert_array_equal(rows, rows[0] + np.arange(5))
+        np.testing.assert_array_equal(columns[::-1] if flip else columns, min(columns) + np.arange(8))
+        np.testing.assert_array_equal(view[..., :2], np.broadcast_to(view[:1, ..., :2], (3, 5, 8, 2)))
+        np.testing.assert_array_equal(view[:, 0, 0, 2], [0, 1, 2])
+        seen.add((rows[0], min(columns), flip))
+    assert {top for top, _, _ in seen} == {0, 1, 2}
+    assert {left for _, left, _ in seen} == {0, 1, 2, 3}
+    assert {flip for _, _, flip in seen} == {True, False}
+
+
+def test_flips_are_fair(where):
+    flips = sum(view[0, 0, 0, 1] > view[0, 0, -1, 1] for view in draw(random_view, 400, tf.constant(where), SPEC))
+    assert 150 < flips < 250  # 200, standard deviation 10
+
+
+def test_fixed_views_by_hand(where):
+    corners = []
+    for index in range(len(VIEWS)):
+        view = fixed_view(tf.constant(where), SPEC, index).numpy()
+        assert view.shape == (3, 5, 8, 3)
+        corners.append((int(view[0, 0, 0, 0]), int(view[0, 0, :, 1].min()), bool(view[0, 0, 0, 1] > view[0, 0, -1, 1])))
+    assert corners == [
+        (1, 1, False), (1, 1, True), (0, 0, False), (2, 3, True), (0, 3, False),
+        (2, 0, True), (0, 0, True), (2, 3, False), (0, 3, True), (2, 0, False),
+    ]  # fmt: skip
+
+
+def test_a_crop_larger_than_its_region_is_refused():
+    with pytest.raises(ClipError, match=r"\(5, 12\).*\(7, 11\)"):
+        check_sizes(SPEC.replace(frame_size=(5, 12)))
+
+
+def test_the_paper_is_the_default_augmentation(where):
+    seed = tf.constant([4, 9], tf.int64)
+    view = augmented_view(tf.constant(where), SPEC, find_augmentation("paper"), seed=seed)
+    assert view.dtype == tf.uint8
+    np.testing.assert_array_equal(view, random_view(tf.constant(where), SPEC, seed=seed))
+
+
+def test_unknown_or_impossible_augmentations_are_refused():
+    with pytest.raises(ClipError, match=r"'sepia'.*modern.*paper"):
+        find_augmentation("sepia")
+    with pytest.raises(ClipError, match="zoom=0"):
+        Augmentation(zoom=0)
+    with pytest.raises(ClipError, match="frame_steps"):
+        Augmentation(frame_steps=())
+
+
+def test_a_whole_zoom_changes_nothing_but_the_size(where):
+    spec = ClipSpec(3, frame_size=(7, 11), region_size=(7, 11))
+    for view in draw(zoomed, 8, where, spec, Augmentation(zoom=1.0)):
+        view = view[:, :, ::-1] if view[0, 0, 0, 1] > view[0, 0, -1, 1] else view
+        np.testing.assert_allclose(view, where, atol=1e-4)
+
+
+def test_zooms_lie_inside_cover_the_asked_area_and_are_the_same_in_every_frame(where):
+    areas = []
+    for view in draw(zoomed, 200, where, SPEC, Augmentation(zoom=0.3, aspect=1.2)):
+        assert view.shape == (3, 5, 8, 3)
+        rows, columns = view[0, :, 0, 0], view[0, 0, :, 1]
+        assert rows.min() >= -1e-4
+        assert rows.max() <= 6 + 1e-4
+        assert columns.min() >= -1e-4
+        assert columns.max() <= 10 + 1e-4
+        np.testing.assert_allclose(view[..., :2], np.broadcast_to(view[:1, ..., :2], (3, 5, 8, 2)), atol=1e-5)
+        areas.append(np.ptp(rows) / 6 * np.ptp(columns) / 10)
+    assert min(areas) > 0.28
+    assert min(areas) < 0.4
+    assert max(areas) > 0.85
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
+def test_each_colour_change_by_independent_arithmetic(name):
+    clip = np.random.default_rng(0).integers(90, 160, (2, 3, 4, 3)).astype(np.float64)
+    changed = draw(recoloured, 20, clip.astype(np.uint8), Augmentation(**{name: 0.2}))
+    grey = clip @ np.array(LUMA)
+    factors = []
+    for result in changed:
+        if name == "brightness":
+            amounts = (result - clip) / 255
+        elif name == "contrast":
+            amounts = (result - grey.mean()) / (clip - grey.mean()) - 1
+        else:
+            amounts = (result - grey[..., None]) / (clip - grey[..., None]) - 1
+        np.testing.assert_allclose(amounts, np.median(amounts), atol=2e-3)
+        factors.append(np.median(amounts))
+    assert min(factors) < -0.1
+    assert max(factors) > 0.1
+    assert np.abs(factors).max() <= 0.2 + 1e-3
+
+
+def test_colours_stay_in_range_and_motion_stays_motion():
+    still = np.broadcast_to(np.random.default_rng(0).integers(0, 256, (1, 7, 11, 3)), (3, 7, 11, 3)).astype(np.uint8)
+    views = draw(augmented_view, 30, still, SPEC, AUGMENTATIONS["modern"])
+    for view in views:
+        assert view.min() >= 0
+        assert view.max() <= 255
+        np.testing.assert_array_equal(view, np.broadcast_to(view[:1], view.shape))  # nothing moves in a still clip
+    assert max(np.abs(view - views[0]).mean() for view in views) > 5
