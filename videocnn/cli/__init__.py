@@ -6,6 +6,8 @@ standard error and exit code 1, Ctrl-C with 130.
 
 from __future__ import annotations
 
+import functools
+import re
 import sys
 from typing import Annotated
 
@@ -32,8 +34,14 @@ class Commands(typer.core.TyperGroup):
         except KeyboardInterrupt:
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
-        typer.echo(f"error: {message}", err=True)
+        # a file name may hold escape codes of the terminal, and bytes that are no text
+        typer.echo("error: " + re.sub(r"[^\n]", _visible, message), err=True)
         raise typer.Exit(1)
+
+
+def _visible(character: re.Match) -> str:
+    text = character[0]
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _show_version(wanted: bool) -> None:
@@ -50,12 +58,19 @@ def start(
     """Large-scale video classification with CNNs: find videos, train, evaluate, predict."""
 
 
+@functools.cache
 def make_app() -> typer.Typer:
     """Return the application with all its commands."""
     from videocnn.cli import data, demo, run, train
 
     # plain help and plain tracebacks: names of files and classes are text, never markup
-    app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        cls=Commands,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
     app.callback()(start)
     for part in (demo, data, train, run):
         part.register(app)

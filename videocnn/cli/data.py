@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="Get or find a data set: write DIR/
 def toy(
     out: Annotated[Path, typer.Option(help="Folder to render the videos and manifest.csv to.")],
     seed: Seed = 0,
-    groups: Annotated[int, typer.Option(help="Groups a class, three videos in each.", min=3)] = 12,
+    groups: Annotated[int, typer.Option(help="Groups a class, three videos in each.", min=3)] = 15,
     fold: Annotated[int, typer.Option(help="Which third of the groups is for testing.", min=1, max=3)] = 1,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -141,6 +141,57 @@ def _report(manifest, out: Path) -> None:
     typer.echo(f"Next: videocnn train {shlex.quote(str(path))} --model slow_fusion --out runs/slow_fusion")
 
 
+def check(
+    manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
+    out: Annotated[Path | None, typer.Option(help="Where to list the bad ones.  [default: bad.csv beside it]")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds that one video may take.", min=0.001)] = 600,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Decode every video and list the bad ones. Exit code 1 if there are any."""
+    from videocnn.check import check as decode
+    from videocnn.manifest import read_manifest, write_skips
+
+    videos = read_manifest(manifest, check_files=False)  # absent ones are for the list
+    bad = decode(videos, workers=workers, quiet=quiet, timeout_seconds=timeout)
+    out = manifest.with_name("bad.csv") if out is None else out
+    write_skips(bad, out)
+    for skip in bad[:5]:
+        typer.echo(skip.reason, err=True)
+    typer.echo(f"{len(videos) - len(bad)} of {len(videos)} videos decode to the end; {len(bad)} bad, listed in {out}")
+    if bad:
+        raise typer.Exit(1)
+
+
+def shard(
+    manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
+    out: Annotated[Path, typer.Argument(help="Folder of the shards; one that was begun is continued.")],
+    size: Annotated[int, typer.Option(help="Height and width of the stored frames, in pixels.", min=1)] = 200,
+    quality: Annotated[int, typer.Option(help="Quality of the JPEG frames.", min=1, max=100)] = 90,
+    videos_per_shard: Annotated[int, typer.Option(help="Most videos in one file.", min=1)] = 64,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write videos as shards, which train faster: TFRecords of JPEG frames."""
+    from videocnn.shards import write_shards
+
+    shards = write_shards(
+        manifest,
+        out,
+        frame_size=(size, size),
+        quality=quality,
+        videos_per_shard=videos_per_shard,
+        workers=workers,
+        quiet=quiet,
+    )
+    typer.echo(f"{out}: {len(shards.manifest)} videos in {shards.num_shards} shards")
+    if shards.skips:
+        typer.echo(f"left out: {len(shards.skips)}, listed in {out / 'skipped.csv'}")
+    typer.echo(f"Next: videocnn train {shlex.quote(str(out))} --model slow_fusion --out runs/slow_fusion")
+
+
 def register(to: typer.Typer) -> None:
     """Add the commands to the application."""
     to.add_typer(app, name="data")
+    to.command()(check)
+    to.command()(shard)

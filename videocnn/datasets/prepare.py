@@ -42,7 +42,11 @@ def assign_splits(
     splits = {video.split for video in manifest.videos}
     if splits == {""}:
         manifest = split_by_group(manifest, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed)
-        return manifest, [f"split by group: {test_fraction:g} test, {val_fraction:g} validation (seed {seed})"]
+        notes = [f"split by group: {test_fraction:g} test, {val_fraction:g} validation (seed {seed})"]
+        for split, fraction, needed in (("test", test_fraction, "two"), ("val", val_fraction, "three")):
+            if fraction and not len(manifest.select(split)):
+                notes.append(f"no video is in {split}: no class has {needed} groups")
+        return manifest, notes
     notes = []
     if "" in splits:
         count = sum(not video.split for video in manifest.videos)
@@ -69,6 +73,7 @@ def prepare(
         ManifestError: no video can be read, or what can be read is nothing to train on.
         TableError: the folder cannot be written.
     """
+    write_skips(found.skips, Path(out) / "skipped.csv")  # a folder that cannot be written shows now, not in an hour
     manifest, unreadable = measure(found.manifest, workers=workers, quiet=quiet)
     skips = [*found.skips, *unreadable]
     write_skips(skips, Path(out) / "skipped.csv")
