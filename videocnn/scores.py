@@ -125,7 +125,7 @@ def read_scores(folder: str | os.PathLike, split: str) -> Scores:
             f"`videocnn evaluate {folder} MANIFEST --split {split}` first"
         )
     try:
-        with np.load(path, allow_pickle=False) as content:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as content:
             return Scores(
                 split=str(content["split"]),
                 class_names=tuple(content["class_names"].tolist()),
@@ -136,7 +136,7 @@ def read_scores(folder: str | os.PathLike, split: str) -> Scores:
                 manifest_hash=str(content["manifest_hash"]),
                 num_views=int(content["num_views"]),
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise ScoresError(f"{path}: is damaged ({error}); evaluate the run again") from error
 
 
