@@ -120,7 +120,7 @@ def open_shards(folder: str | os.PathLike, *, verify: bool = False) -> Shards:
         raise ShardError(f"{folder}: these shards are unfinished; run the same `videocnn shard` command again to go on")
     whole = read_manifest(folder / COPY, class_names=index["class_names"], check_files=False)
     if whole.hash != index["manifest_hash"]:
-        raise ShardError(f"{folder / 'manifest.csv'}: changed since the shards were written; bring the old file back")
+        raise ShardError(f"{folder / COPY}: changed since the shards were written; bring the old file back")
     records, skips, hashes = {}, [], []
     for number in range(index["num_shards"]):
         file = shard_file(folder, number, index["num_shards"])
