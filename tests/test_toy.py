@@ -4,7 +4,9 @@ Partners drawn by equal generators differ only in what tells their pair apart, w
 statistics beside them look at the videos as a classifier would.
 """
 
+import errno
 import itertools
+import os
 
 import av
 import numpy as np
@@ -142,6 +144,10 @@ def test_folds_are_thirds_of_whole_groups(tmp_path, monkeypatch, groups_per_clas
         for split in ("train", "val", "test"):
             assert {video.labels[0] for video in manifest.select(split).videos} == set(LABELS)
         assert len(manifest.select("train")) >= len(manifest.select("val"))
+        first, end = (fold - 1) * groups_per_class // 3, fold * groups_per_class // 3
+        assert {video.group for video in manifest.select("test").videos} == {
+            f"{label}_g{number + 1:02d}" for label in LABELS for number in range(first, end)
+        }
         tested += [video.path for video in manifest.select("test").videos]
     assert sorted(tested) == sorted(video.path for video in manifest.videos)
 
@@ -153,7 +159,8 @@ def test_names_are_those_of_ucf101():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [({"fold": 4}, "fold is 4"), ({"groups_per_class": 2}, "groups_per_class is 2")]
+    ("arguments", "message"),
+    [({"fold": 4}, "fold is 4"), ({"groups_per_class": 2}, "groups_per_class is 2"), ({"seed": -1}, "seed is -1")],
 )
 def test_refusals(tmp_path, arguments, message):
     with pytest.raises(toy.ToyError, match=message):
@@ -164,6 +171,33 @@ def test_refusals(tmp_path, arguments, message):
 def test_an_existing_set_is_not_overwritten(folder):
     with pytest.raises(toy.ToyError, match=r"manifest\.csv exists already"):
         toy.make_toy(folder, quiet=True)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(toy.ToyError, match=r"file/toy/\w+/v_\w+\.mp4 cannot be written \(Not a directory\)"):
+        toy.make_toy(tmp_path / "file" / "toy", quiet=True)
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_manifest_and_no_half_a_file(tmp_path, monkeypatch):
+    def fill(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", fill)
+    with pytest.raises(toy.ToyError, match="No space left"):
+        toy.make_toy(tmp_path, groups_per_class=3, workers=1, quiet=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_without_x264_the_files_are_mpeg4(tmp_path, monkeypatch):
+    monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"libx264"})
+    fps, frames = toy.ToyClip(0, "sea", 1, 1).frames()
+    frames = list(frames)
+    assert encode_video(tmp_path / "sea.mp4", frames, fps) == len(frames)
+    with av.open(str(tmp_path / "sea.mp4")) as container:
+        assert container.streams.video[0].codec_context.name == "mpeg4"
+    decoded = decode(tmp_path / "sea.mp4")
+    assert np.abs(np.subtract(decoded, frames, dtype=np.float32)).mean() < 6
 
 
 # --- motion alone --------------------------------------------------------------------------------------------------

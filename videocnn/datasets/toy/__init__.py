@@ -134,24 +134,38 @@ def make_toy(
         The manifest, as written to `out/manifest.csv`.
 
     Raises:
-        ToyError: `fold` or `groups_per_class` is out of range, or `out` already holds a manifest.
+        ToyError: `fold`, `groups_per_class` or `seed` is out of range, `out` already holds a manifest, or a file
+            cannot be written.
+
+    Example:
+        >>> manifest = make_toy("toy", seed=0)  # doctest: +SKIP
+        >>> len(manifest), manifest.class_names[:3]  # doctest: +SKIP
+        (543, ('columns', 'corners', 'desert'))
     """
     out = Path(out)
     if fold not in (1, 2, 3):
         raise ToyError(f"fold is {fold!r}; the toy videos have the folds 1, 2 and 3")
     if groups_per_class < 3:
         raise ToyError(f"groups_per_class is {groups_per_class}; training, validation and test need 3 or more")
+    if seed < 0:
+        raise ToyError(f"seed is {seed}; it must be 0 or more")
     if (out / "manifest.csv").exists():
         raise ToyError(f"{out / 'manifest.csv'} exists already; give another folder or remove this one")
     clips = toy_clips(seed, groups_per_class)
-    for label in CLASSES:
-        (out / label).mkdir(parents=True, exist_ok=True)
 
     def work(clip: ToyClip) -> tuple[int, int]:
         fps, frames = clip.frames()
-        return encode_video(out / clip.path, frames, fps), fps
+        try:
+            (out / clip.label).mkdir(parents=True, exist_ok=True)
+            return encode_video(out / clip.path, frames, fps), fps
+        except OSError as error:
+            raise ToyError(f"{out / clip.path} cannot be written ({error.strerror}); give another folder") from error
 
-    counts = dict(map_parallel(work, clips, workers=workers, description="rendering", quiet=quiet))
+    counts = {}
+    for clip, result in map_parallel(work, clips, workers=workers, description="rendering", quiet=quiet):
+        if isinstance(result, VideoCNNError):
+            raise result
+        counts[clip] = result
     videos = tuple(
         Video(
             path=clip.path,

@@ -16,13 +16,14 @@ from videocnn.datasets.toy.scenes import SHAKE, SIDE, Place, colour, draw, smoot
 
 Painter = Callable[[np.ndarray, float, np.ndarray], None]
 
+# What tells a pair apart -> its classes. Never left and right: training flips clips.
 PAIRS = {
-    "direction": ("rising", "sinking"),
-    "size": ("growing", "shrinking"),
-    "speed": ("fast", "slow"),
-    "layout": ("sea", "desert"),
-    "detail": ("rows", "columns"),
-    "border": ("corners", "edges"),
+    "direction": ("rising", "sinking"),  # motion alone: discs move up or down
+    "size": ("growing", "shrinking"),  # motion alone: squares grow or shrink
+    "speed": ("fast", "slow"),  # motion alone: triangles, each with a heading of its own
+    "layout": ("sea", "desert"),  # the warm half above or below: seen at any resolution
+    "detail": ("rows", "columns"),  # one-pixel threads in the centre: for the fovea, not for the context stream
+    "border": ("corners", "edges"),  # where four lamps stand: for the context stream, not for the fovea
 }
 MOTION_PAIRS = ("direction", "size", "speed")
 
@@ -56,14 +57,15 @@ def drifting(
     """
     num = count(place, per_square)
     radii = rng.uniform(*radius, num)
-    room = np.asarray(place.frame_size) + 2 * radius[1] + 2  # an object is out of sight when it wraps around
+    beyond = radius[1] + 1 + SHAKE  # an object is out of sight, however the camera shakes, when it wraps around
+    room = np.asarray(place.frame_size) + 2 * beyond
     start = rng.random((num, 2)) * room
     angles = rng.uniform(0, 2 * np.pi, num) if heading is None else np.full(num, heading)
     velocity = np.stack([np.cos(angles), np.sin(angles)], -1) * rng.uniform(*speed, (num, 1))
     paints = [place.paint(rng) for _ in range(num)]
 
     def painter(frame: np.ndarray, seconds: float, shift: np.ndarray) -> None:
-        where = (start + velocity * seconds) % room - radius[1] - 1 + shift
+        where = (start + velocity * seconds) % room - beyond + shift
         for (y, x), size, paint in zip(where, radii, paints, strict=True):
             draw(frame, shape, y, x, size, *paint)
 

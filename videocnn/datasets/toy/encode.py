@@ -19,6 +19,9 @@ def encode_video(path: Path, frames: Iterable[np.ndarray], fps: int) -> int:
         path: file to write; it appears whole or not at all.
         frames: uint8 `(height, width, 3)` RGB, all of one size, height and width even.
         fps: frames a second.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     import av
 
@@ -27,14 +30,17 @@ def encode_video(path: Path, frames: Iterable[np.ndarray], fps: int) -> int:
     if codec not in av.codecs_available:
         codec, options = "mpeg4", {"qmin": "3", "qmax": "3"}
     num_frames, stream = 0, None
-    with av.open(str(part), "w", format="mp4") as container:
-        for num_frames, frame in enumerate(frames, 1):  # noqa: B007
-            if stream is None:
-                stream = container.add_stream(codec, rate=fps, options=options)
-                stream.height, stream.width = frame.shape[:2]
-                stream.pix_fmt = "yuv420p"
-                stream.thread_count = 1
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
-    os.replace(part, path)
+    try:
+        with av.open(str(part), "w", format="mp4") as container:
+            for num_frames, frame in enumerate(frames, 1):  # noqa: B007
+                if stream is None:
+                    stream = container.add_stream(codec, rate=fps, options=options)
+                    stream.height, stream.width = frame.shape[:2]
+                    stream.pix_fmt = "yuv420p"
+                    stream.thread_count = 1
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode(None))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
     return num_frames

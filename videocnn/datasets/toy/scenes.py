@@ -112,7 +112,7 @@ def make_place(rng: np.random.Generator) -> Place:
     dark = colour(hue, richness, level * 0.75)
     light = colour(hue + rng.uniform(-0.08, 0.08), richness * 0.8, level * 1.25)
     y, x = np.mgrid[:CANVAS, :CANVAS].astype(np.float32)
-    bands = 0.5 + 0.5 * np.sin((y * np.cos(tilt) + x * np.sin(tilt)) * (2 * np.pi / pitch))
+    bands = 0.5 + 0.5 * np.sin((y * math.cos(tilt) + x * math.sin(tilt)) * (2 * math.pi / pitch))
     field = 0.55 * smooth_noise(rng, CANVAS, CANVAS, 70) + 0.25 * smooth_noise(rng, CANVAS, CANVAS, 12) + 0.2 * bands
     scenery = dark + (light - dark) * field.astype(np.float32)
     for _ in range(30):  # clutter: small things of the scenery's own colours
