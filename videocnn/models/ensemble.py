@@ -72,14 +72,13 @@ def average(models: Sequence[keras.Model], name: str = "average") -> keras.Model
 
 def longest_clip(specs: Sequence[ClipSpec]) -> ClipSpec:
     """Return the clip that holds every network's frames, centred on its middle, at the widest step that meets all."""
-    step = math.gcd(*(spec.frame_step for spec in specs if spec.num_frames > 1)) or 1
+    step = math.gcd(*(spec.frame_step for spec in specs))
     span = max(spec.span for spec in specs)
-    first = specs[0]
-    return first.replace(num_frames=(span - 1) // step + 1, frame_step=step)
+    return specs[0].replace(num_frames=(span - 1) // step + 1, frame_step=step)
 
 
 def _frames_of(own: ClipSpec, clip: ClipSpec) -> tuple[int, int, int]:
-    step = own.frame_step // clip.frame_step if own.num_frames > 1 else 1
+    step = own.frame_step // clip.frame_step
     span = (own.num_frames - 1) * step + 1
     return (clip.num_frames - span) // 2, own.num_frames, step
 

@@ -95,8 +95,8 @@ def EarlyFusion(
     Arguments, result and errors as at `SingleFrame`; `input_shape` is `(10, 170, 170, 3)` by default.
 
     Example:
-        >>> EarlyFusion(classes=10, width=0.125).get_layer("conv1").kernel.shape
-        (10, 11, 11, 3, 12)
+        >>> EarlyFusion(classes=10, width=0.125).get_layer("conv1").kernel_size
+        (10, 11, 11)
     """
 
     def tower(x, layers):  # (B, 10, 170, 170, 3)

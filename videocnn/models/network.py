@@ -7,6 +7,7 @@ of the paper: FC(4096)-FC(4096)-softmax; section 4.1: clips of 170 from a region
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -129,6 +130,8 @@ def check_arguments(
             f"{name}: input_shape={input_shape!r} is not (frames, height, width, 3) in whole numbers, as "
             f"({num_frames}, 170, 170, 3) is; time comes first even for one frame."
         )
+    if frame_step > 1 and input_shape[0] == 1:
+        raise ModelError(f"{name}: input_shape={input_shape} has 1 frame, the network compares 2 or more.")
     if num_frames == 1 and input_shape[0] != 1:
         raise ModelError(f"{name}: input_shape={input_shape} has {input_shape[0]} frames, the network takes 1.")
     smallest = 11 if stream == "full" else 22
@@ -151,8 +154,10 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     if not path.endswith((".weights.h5", ".keras")):
         raise ModelError(f"{model.name}: weights={path!r} ends neither in .weights.h5 nor in .keras.")
     try:
-        model.load_weights(path)
-    except (ValueError, OSError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves as they are
+            model.load_weights(path)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
         raise ModelError(
             f"{model.name}: the weights in {path!r} do not fit this network; build it with the width, stream, norm, "
             f"classes, input_shape and include_top that they were saved with ({error})."
