@@ -142,3 +142,9 @@ def test_what_cannot_be_trained_on():
     with pytest.raises(ManifestError, match=r"class 'fall' is in test \(new\.avi\) and has no training video"):
         check_trainable(Manifest(videos))
     check_trainable(Manifest((*videos[:-1], Video("new.avi", ("fall",), ""))))
+
+
+def test_a_group_that_leaks_already_is_named():
+    manifest = Manifest((*grouped(split="train").videos, Video("t.avi", ("rise",), "test", "rise_1")))
+    with pytest.raises(ManifestError, match="'rise_1' in test and val"):
+        split_validation(manifest, groups=["rise_1"])
