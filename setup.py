@@ -31,7 +31,7 @@ setup(
         "tensorflow>=2.17",
         "keras>=3.6",
         "numpy",
-        "av>=12",
+        "av>=17.1",  # Older ones convert BT.709 and full-range pictures with the wrong matrix.
         "matplotlib",
         "typer>=0.12",
         "rich",

@@ -102,16 +102,6 @@ def has_alpha(pixel_format: str) -> bool:
     return pixel_format == "pal8" or any(component.is_alpha for component in components)
 
 
-@functools.cache
-def one_thread() -> dict[str, int]:
-    """Return the argument that keeps swscale from starting threads, where this PyAV has it."""
-    try:
-        VideoReformatter().reformat(av.VideoFrame(16, 16, "rgb24"), threads=1)
-    except TypeError:
-        return {}
-    return {"threads": 1}
-
-
 class Painter:
     """Turns decoded pictures of one video into RGB arrays; one scaler is reused, which is worth 1.5x.
 
@@ -135,6 +125,7 @@ class Painter:
         self.crop = crop_to_aspect_ratio and frame_size is not None
         self.reformatter = VideoReformatter()
         self.layouts = {}
+        self.first = None
 
     def layout(self, geometry: Geometry) -> tuple[tuple[int, int], tuple[slice, slice]]:
         """Return the `(height, width)` to scale to, as shown, and the part of it to keep."""
@@ -151,10 +142,11 @@ class Painter:
     def __call__(self, frame: av.VideoFrame) -> np.ndarray:
         """Return the picture as uint8 RGB `(height, width, 3)`."""
         shown = geometry(self.source, frame)
-        if not self.any_size and shown.coded_size != self.source.size:
+        self.first = self.first or shown
+        if not self.any_size and (shown.coded_size != self.source.size or shown != self.first):
             raise UnsupportedVideoError(
-                f"{self.source.name}: its pictures change size, from {self.source.size[1]}x{self.source.size[0]} to "
-                f"{frame.width}x{frame.height}; ask for one frame_size, or {REENCODE}"
+                f"{self.source.name}: its pictures change size or position, from {self.source.size[1]}x"
+                f"{self.source.size[0]} to {frame.width}x{frame.height}; ask for one frame_size, or {REENCODE}"
             )
         if shown not in self.layouts:
             self.layouts[shown] = self.layout(shown)
@@ -169,9 +161,7 @@ class Painter:
         alpha = has_alpha(frame.format.name)
         matrix = {"src_colorspace": "ITU601"} if frame.colorspace == RESERVED_MATRIX else {}
         try:
-            scaled = self.reformatter.reformat(
-                frame, width, height, "rgba" if alpha else "rgb24", **matrix, **one_thread()
-            )
+            scaled = self.reformatter.reformat(frame, width, height, "rgba" if alpha else "rgb24", threads=1, **matrix)
         except (av.error.FFmpegError, ValueError) as error:
             raise UnsupportedVideoError(
                 f"{self.source.name}: its pixels ({frame.format.name}, matrix {int(frame.colorspace)}) cannot be "

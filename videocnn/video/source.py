@@ -111,7 +111,7 @@ def open_video(path: str | os.PathLike, deadline: float | None = None) -> Iterat
         # "file:" keeps FFmpeg from reading a protocol or an option into the name; the list keeps a playlist that is
         # dressed up as a video from opening connections; pattern_type keeps "%d" in a name from meaning other files.
         address, protocols = f"file:{local}", "file"
-    options = {"protocol_whitelist": protocols, "pattern_type": "none"}
+    options = {"protocol_whitelist": protocols, "pattern_type": "none", "max_pixels": str(MAX_PIXELS)}
     try:
         container = av.open(address, options=options, metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError) as error:
