@@ -1,5 +1,6 @@
 """Views -> clip -> video, against scores worked out by hand on real small files; refusals; what a run folder keeps."""
 
+import dataclasses
 import io
 import json
 
@@ -39,6 +40,8 @@ def data(tmp_path_factory):
     (root / "broken.mp4").write_bytes(b"no video at all")
     videos.insert(1, Video("short.mp4", ("red",), "test", "g7", 2, 25.0))
     videos.append(Video("broken.mp4", ("green",), "test", "g8", 30, 25.0))
+    write_counting_video(root / "other.mp4", 9)
+    videos.append(Video("other.mp4", ("red",), "train", "g9", 9, 25.0))
     return Manifest(tuple(videos), ("blue", "green", "red"), root)  # another order than the network's
 
 
@@ -115,9 +118,7 @@ def test_a_run_folder_keeps_figures_scores_and_skipped_videos(data, run):
     assert skipped[1].startswith("short.mp4,")
     assert skipped[2].startswith("broken.mp4,")
     # Another split beside it, the first stays.
-    moved = Manifest(
-        tuple(Video(v.path, v.labels, "val", v.group, v.num_frames, v.fps) for v in data.videos), root=data.root
-    )
+    moved = Manifest(tuple(dataclasses.replace(v, split="val") for v in data.videos), root=data.root)
     evaluate(run, moved, split="val", num_clips=1, num_views=1, quiet=True)
     assert set(json.loads((run / "metrics.json").read_text())) == {"test", "val"}
     assert json.loads((run / "metrics.json").read_text())["test"] == result
@@ -132,6 +133,23 @@ def test_scores_survive_writing_and_reading(data, run):
     np.testing.assert_array_equal(kept.labels[5], [0, 1, 1])
     write_scores(kept, run)
     np.testing.assert_array_equal(read_scores(run, "test").clip_scores, kept.clip_scores)
+
+
+def test_shards_give_the_same_figures_and_name_what_they_lack(data, run, tmp_path):
+    """Flat colours survive JPEG nearly, so scores agree nearly; `broken.mp4` is not in the shards and still listed."""
+    from videocnn.shards import write_shards
+
+    evaluate(run, data, num_clips=2, num_views=2, quiet=True)
+    files, skipped = read_scores(run, "test"), (run / "skipped_test.csv").read_text()
+    write_shards(data, tmp_path / "shards", frame_size=SPEC.region_size, quiet=True)
+    result = evaluate(run, tmp_path / "shards", num_clips=2, num_views=2, quiet=True)
+    shards = read_scores(run, "test")
+    assert (shards.paths, shards.groups, shards.manifest_hash) == (files.paths, files.groups, files.manifest_hash)
+    np.testing.assert_allclose(shards.video_scores, files.video_scores, atol=0.05)
+    assert result["num_skipped"] == 2
+    assert [line.split(",")[0].rpartition("/")[2] for line in (run / "skipped_test.csv").read_text().splitlines()] == [
+        line.split(",")[0] for line in skipped.splitlines()
+    ]
 
 
 def test_a_keras_file_and_a_network_are_measured_without_keeping_anything(data, run):
@@ -173,7 +191,7 @@ def test_classes_without_a_video_are_named(data, run):
 
 
 def test_nothing_scored_and_an_empty_split_are_errors(data, run):
-    only = Manifest((data.videos[-1],), root=data.root)
+    only = Manifest((data.videos[-2],), root=data.root)
     with pytest.raises(EvaluationError, match=r"no video of split 'test' could be scored.*broken\.mp4"):
         evaluate(run, only, quiet=True)
     with pytest.raises(VideoCNNError, match="'val'"):

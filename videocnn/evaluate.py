@@ -18,12 +18,14 @@ import tensorflow as tf
 
 from videocnn import clips
 from videocnn.errors import VideoCNNError
-from videocnn.manifest import Manifest, Skip, write_skips
+from videocnn.manifest import Manifest, Skip, Video, read_manifest, write_skips
 from videocnn.models import clip_spec
 from videocnn.parallel import progress_bar
+from videocnn.row import is_url
 from videocnn.runs import write_json
 from videocnn.saved import load_network
 from videocnn.scores import Scores, read_metrics, summarize, write_scores
+from videocnn.shard_reader import COPY, Shards, open_shards
 from videocnn.tables import print_result
 
 Batch = tuple[Any, Any, Any]
@@ -35,7 +37,7 @@ class EvaluationError(VideoCNNError):
 
 def evaluate(
     run: keras.Model | str | os.PathLike,
-    source: Manifest | str | os.PathLike,
+    source: Manifest | Shards | str | os.PathLike,
     *,
     split: str = "test",
     num_clips: int = 20,
@@ -52,7 +54,7 @@ def evaluate(
 
     Args:
         run: a run folder, a `.keras` file or a network.
-        source: path of a `manifest.csv` or of a folder of shards, or a `Manifest`.
+        source: path of a `manifest.csv` or of a folder of shards, a `Manifest` or `Shards`.
         split: the videos to measure on.
         num_clips: evenly spread clips a video.
         num_views: crops and flips a clip, 1 to 10.
@@ -72,19 +74,19 @@ def evaluate(
     network = run if isinstance(run, keras.Model) else load_network(run)
     folder = None if isinstance(run, keras.Model) or not Path(run).is_dir() else Path(run)
     spec = clip_spec(network)
-    whole = clips.open_source(source)
-    videos = whole.select(split).videos
+    data, whole, left_out = open_data(source, split)
+    videos = clips.open_source(data).select(split).videos
     labels = matched_labels([(video.path, video.labels) for video in videos], spec.class_names)
     skips: list[Skip] = []
     options = {"num_clips": num_clips, "num_views": num_views, "batch_size": batch_size, "short": short}
-    batches = clips.eval_clips(whole, spec, split=split, skips=skips, **options)
+    batches = clips.eval_clips(data, spec, split=split, skips=skips, **options)
     begin = time.monotonic()
     clip_scores, scored = score_clips(
         predict_function(network), batches, len(videos), num_clips, num_views, expected=len(skips), quiet=quiet
     )
     seconds = time.monotonic() - begin
-    order = {video.path: number for number, video in enumerate(videos)}
-    skips.sort(key=lambda skip: order[skip.path])  # threads finish in any order
+    order = {video.path: number for number, video in enumerate(whole.videos)}
+    skips = sorted([*skips, *left_out], key=lambda skip: order[skip.path])  # threads finish in any order
     if not len(scored):
         raise EvaluationError(
             f"no video of split {split!r} could be scored; the first: {skips[0].path}: {skips[0].reason}"
@@ -92,7 +94,7 @@ def evaluate(
     kept = Scores(
         split=split,
         class_names=spec.class_names,
-        paths=tuple(videos[row].path for row in scored),
+        paths=names_of([videos[row] for row in scored], whole),
         groups=tuple(videos[row].group for row in scored),
         labels=labels[scored],
         clip_scores=clip_scores,
@@ -115,6 +117,33 @@ def evaluate(
     if not quiet:
         print_result(result, skips, folder)
     return result
+
+
+def open_data(
+    source: Manifest | Shards | str | os.PathLike, split: str
+) -> tuple[Manifest | Shards, Manifest, list[Skip]]:
+    """Open what is to be measured.
+
+    Returns:
+        Where clips come from; the manifest of the whole data set; and the videos of the split that were left out when
+        shards were written, which would otherwise vanish without a word.
+    """
+    if isinstance(source, Manifest) or not (isinstance(source, Shards) or Path(source).is_dir()):
+        manifest = clips.open_source(source)
+        return manifest, manifest, []
+    shards = source if isinstance(source, Shards) else open_shards(source)
+    whole = read_manifest(shards.folder / COPY, shards.manifest.class_names, check_files=False)
+    of_split = {video.path for video in whole.select(split).videos}
+    return shards, whole, [skip for skip in shards.skips if skip.path in of_split]
+
+
+def names_of(videos: Sequence[Video], whole: Manifest) -> tuple[str, ...]:
+    """Return paths that are the same for a manifest, a copy of it elsewhere and shards made from it.
+
+    They count from the deepest folder that holds all videos of the data set, as those in a manifest's hash do.
+    """
+    top = os.path.commonpath([os.path.dirname(whole.file(v)) for v in whole.videos if not is_url(v.path)] or ["/"])
+    return tuple(v.path if is_url(v.path) else os.path.relpath(whole.file(v), top) for v in videos)
 
 
 def predict_function(network: keras.Model) -> Callable[[Any], np.ndarray]:

@@ -39,7 +39,7 @@ class Scores:
     Attributes:
         split: the split.
         class_names: names of the columns, the network's order.
-        paths: the videos, as the manifest names them.
+        paths: the videos, from the deepest folder that holds all of the data set.
         groups: the group of each video.
         labels: float32 `(num_videos, num_classes)`, one where a label is true.
         clip_scores: float32 `(num_videos, num_clips, num_classes)`: mean over the views of a clip.
