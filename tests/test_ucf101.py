@@ -1,13 +1,14 @@
 """UCF-101: official lists, whatever is there of the videos, groups a class, validation by group."""
 
 import os
+import runpy
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from videocnn.datasets.ucf101 import ucf101
-from videocnn.manifest import ManifestError, check_groups
+from videocnn.manifest import ManifestError, check_groups, read_manifest
 from videocnn.table import TableError
 
 CLASSES = ("Archery", "HandstandPushups", "Punch")
@@ -121,6 +122,27 @@ def test_what_is_not_there(root, lists, tmp_path):
         ucf101(tmp_path / "gone", lists)
     with pytest.raises(ManifestError, match=r"none of the 36 videos .* Archery/v_Archery_g08_c01\.avi"):
         ucf101(lists, lists)
+
+
+def test_the_script_writes_three_folds(tmp_path, monkeypatch, capsys):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "classInd.txt").write_text("".join(f"{i} {c}\n" for i, c in enumerate(CLASSES, 1)))
+    for fold in (1, 2, 3):
+        for name, wanted in (("testlist", True), ("trainlist", False)):
+            chosen = [path for _, path in names(range(1, 26)) if (-(-int(path[-10:-8]) // 7) == fold) is wanted]
+            (tmp_path / "lists" / f"{name}0{fold}.txt").write_text("\n".join(chosen))
+    for _, path in names(range(1, 26)):
+        (tmp_path / "UCF-101" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "UCF-101" / path).write_bytes(b"video")
+    monkeypatch.setattr("videocnn.datasets.prepare.measure", lambda manifest, **options: (manifest, []))
+    main = runpy.run_path(str(Path(__file__).parents[1] / "data" / "ucf101" / "prepare.py"))["main"]
+    main(str(tmp_path / "UCF-101"), str(tmp_path / "lists"), str(tmp_path / "out"))
+    for fold in (1, 2, 3):
+        manifest = read_manifest(tmp_path / "out" / f"fold{fold}" / "manifest.csv")
+        assert Counter(video.split for video in manifest.videos) == {"train": 90, "val": 18, "test": 42}
+        tested = {int(video.group[-2:]) for video in manifest.select("test").videos}
+        assert tested == set(range(7 * fold - 6, 7 * fold + 1))
+    assert "fold3/manifest.csv: 150 videos; absent or unreadable: 0" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -78,7 +78,7 @@ class Manifest:
         top = os.path.commonpath(local) if local else ""
         rows = []
         for video, file in zip(self.videos, files, strict=True):
-            name = file if is_url(file) else Path(os.path.relpath(file, top)).as_posix()
+            name = file if is_url(file) else file[len(top) :].lstrip(os.sep).replace(os.sep, "/")
             group = "" if video.group == video.path else video.group
             measured = [None if value is None else float(value) for value in (video.num_frames, video.fps)]
             rows.append([name, sorted(video.labels), video.split, group, *measured])

@@ -14,7 +14,9 @@ def main(root: str, lists: str, out: str = str(Path(__file__).parent)) -> None:
         found = ucf101(root, lists, fold=fold)
         print(*found.notes, sep="\n")
         manifest, skips = prepare(found, Path(out) / f"fold{fold}")
-        print(f"{out}/fold{fold}/manifest.csv: {len(manifest)} videos; {len(skips)} absent or unreadable in skipped.csv")
+        print(
+            f"{out}/fold{fold}/manifest.csv: {len(manifest)} videos; absent or unreadable: {len(skips)}, in skipped.csv"
+        )
 
 
 if __name__ == "__main__":
