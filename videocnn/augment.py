@@ -7,10 +7,11 @@ same for all of its frames, so that differences between frames still show motion
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import tensorflow as tf
 
-from videocnn.preprocess import random_view
+from videocnn.preprocess import cut, place, random_view
 from videocnn.sampling import ClipError
 from videocnn.spec import ClipSpec
 
@@ -26,7 +27,8 @@ class Augmentation:
             `None` cuts the paper's crop, without resizing.
         aspect: how far a zoomed crop may be stretched: its width over its height is drawn from [1 / aspect, aspect].
         brightness: most that is added or taken away, as a share of 255.
-        contrast: distances from the clip's mean grey are multiplied by a factor from [1 - contrast, 1 + contrast].
+        contrast: distances from the mean grey of the clip's first frame are multiplied by a factor from
+            [1 - contrast, 1 + contrast].
         saturation: distances of a pixel from its own grey, likewise.
         frame_steps: multiples of the specification's `frame_step`, one drawn per clip among those for which the video
             is long enough; (1, 2) shows half of the clips at double speed.
@@ -77,7 +79,7 @@ def augmented_view(frames: tf.Tensor, spec: ClipSpec, augment: Augmentation, *, 
     """Draw one training view.
 
     Args:
-        frames: uint8 `(time, *spec.region_size, 3)`, all of it known before the values are.
+        frames: uint8 `(time, *spec.region_size, 3)`.
         spec: gives the sizes.
         augment: what may change.
         seed: two whole numbers, int64 `(2,)`; the view is a function of them.
@@ -96,17 +98,15 @@ def zoomed(frames: tf.Tensor, spec: ClipSpec, augment: Augmentation, *, seed: tf
     draws = tf.random.stateless_uniform((5,), seed)
     (region_height, region_width), (height, width) = spec.region_size, spec.frame_size
     area = augment.zoom + (1 - augment.zoom) * draws[0]
-    stretch = tf.exp((2 * draws[1] - 1) * tf.math.log(float(augment.aspect)))
-    # The window has the network's shape before it is stretched; as sides relative to the region, at most 1.
+    stretch = tf.exp((2 * draws[1] - 1) * math.log(augment.aspect))
+    # The window has the network's shape before it is stretched; its sides are whole pixels, within the region.
     ratio = stretch * (width / height) / (region_width / region_height)
-    tall, wide = tf.minimum(tf.sqrt(area / ratio), 1.0), tf.minimum(tf.sqrt(area * ratio), 1.0)
-    top, left = draws[2] * (1 - tall), draws[3] * (1 - wide)
-    right = left + wide
-    left, right = tf.cond(draws[4] < 0.5, lambda: (right, left), lambda: (left, right))  # a box read backwards flips
-    # crop_and_resize places a box by the centres of the first and last pixel, 0 and 1.
-    box = tf.stack([top, left, top + tall, right])
-    num_frames = frames.shape[0]
-    return tf.image.crop_and_resize(frames, tf.tile(box[None], [num_frames, 1]), tf.range(num_frames), spec.frame_size)
+    tall = tf.minimum(tf.cast(tf.round(region_height * tf.sqrt(area / ratio)), tf.int32), region_height)
+    wide = tf.minimum(tf.cast(tf.round(region_width * tf.sqrt(area * ratio)), tf.int32), region_width)
+    top, left = place(draws[2], region_height - tall), place(draws[3], region_width - wide)
+    window = cut(frames, top, left, tall, wide, draws[4] < 0.5)
+    # A slice and `tf.image.resize` cost less than half of what `tf.image.crop_and_resize` does.
+    return tf.image.resize(tf.cast(window, tf.float32), spec.frame_size)
 
 
 def recoloured(clip: tf.Tensor, augment: Augmentation, *, seed: tf.Tensor) -> tf.Tensor:
@@ -122,7 +122,7 @@ def recoloured(clip: tf.Tensor, augment: Augmentation, *, seed: tf.Tensor) -> tf
     )
     clip = tf.cast(clip, tf.float32)
     luma = tf.constant(LUMA)
-    grey = tf.tensordot(tf.reduce_mean(clip, axis=(0, 1, 2)), luma, 1)
+    grey = tf.tensordot(tf.reduce_mean(clip[0], axis=(0, 1)), luma, 1)  # one frame tells it, at a tenth of the cost
     mix = contrast * (saturation * tf.eye(3) + (1 - saturation) * tf.tile(luma[:, None], [1, 3]))
     colours = tf.matmul(tf.reshape(clip, (-1, 3)), mix) + ((1 - contrast) * grey + brightness)
     return tf.reshape(tf.clip_by_value(colours, 0.0, 255.0), tf.shape(clip))

@@ -46,13 +46,15 @@ def normalize(clips: tf.Tensor, spec: ClipSpec) -> tf.Tensor:
     return (tf.cast(clips, tf.float32) - spec.mean) * spec.scale
 
 
-def cut(frames: tf.Tensor, top: tf.Tensor, left: tf.Tensor, flip: tf.Tensor, spec: ClipSpec) -> tf.Tensor:
-    """Cut one `spec.frame_size` window out of every frame and mirror it where `flip` is true; the dtype stays."""
-    height, width = spec.frame_size
+def place(draw: tf.Tensor, room: tf.Tensor | int) -> tf.Tensor:
+    """Turn a draw from [0, 1) into one of the whole numbers 0 to `room`, each equally likely."""
+    return tf.cast(draw * (tf.cast(room, tf.float32) + 1), tf.int32)
+
+
+def cut(frames, top, left, height, width, flip) -> tf.Tensor:
+    """Cut the same `height` x `width` window out of every frame and mirror it where `flip` is true; the dtype stays."""
     frames = frames[:, top : top + height, left : left + width]  # (T, H, W, C)
-    frames = tf.cond(flip, lambda: tf.reverse(frames, [2]), lambda: frames)
-    frames.set_shape((None, height, width, 3))
-    return frames
+    return tf.cond(flip, lambda: tf.reverse(frames, [2]), lambda: frames)
 
 
 def random_view(frames: tf.Tensor, spec: ClipSpec, *, seed: tf.Tensor) -> tf.Tensor:
@@ -67,11 +69,9 @@ def random_view(frames: tf.Tensor, spec: ClipSpec, *, seed: tf.Tensor) -> tf.Ten
         uint8 `(time, *spec.frame_size, 3)`.
     """
     draws = tf.random.stateless_uniform((3,), seed)
-    top, left = (
-        tf.cast(draws[axis] * float(region - crop + 1), tf.int32)
-        for axis, (region, crop) in enumerate(zip(spec.region_size, spec.frame_size, strict=True))
-    )
-    return cut(frames, top, left, draws[2] < 0.5, spec)
+    (height, width), (region_height, region_width) = spec.frame_size, spec.region_size
+    top, left = place(draws[0], region_height - height), place(draws[1], region_width - width)
+    return tf.ensure_shape(cut(frames, top, left, height, width, draws[2] < 0.5), (None, height, width, 3))
 
 
 def fixed_view(frames: tf.Tensor, spec: ClipSpec, index: tf.Tensor | int) -> tf.Tensor:
@@ -86,8 +86,7 @@ def fixed_view(frames: tf.Tensor, spec: ClipSpec, index: tf.Tensor | int) -> tf.
         uint8 `(time, *spec.frame_size, 3)`.
     """
     view = tf.gather(tf.constant([[float(value) for value in view] for view in VIEWS]), index)
-    top, left = (
-        tf.cast(view[axis] * float(region - crop), tf.int32)
-        for axis, (region, crop) in enumerate(zip(spec.region_size, spec.frame_size, strict=True))
-    )
-    return cut(frames, top, left, view[2] > 0, spec)
+    (height, width), (region_height, region_width) = spec.frame_size, spec.region_size
+    top = tf.cast(view[0] * (region_height - height), tf.int32)
+    left = tf.cast(view[1] * (region_width - width), tf.int32)
+    return tf.ensure_shape(cut(frames, top, left, height, width, view[2] > 0), (None, height, width, 3))
