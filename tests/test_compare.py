@@ -78,6 +78,13 @@ def test_average_by_hand(keep):
     assert [d["first"] for d in result["differences"]][1:] == ["average", "average"]
 
 
+def test_two_of_three_outvote_a_surer_one(keep):
+    runs = [keep("x", made_scores([0], [0], confidence=0.45)), keep("y", made_scores([0], [0], confidence=0.45))]
+    runs.append(keep("z", made_scores([2], [0], confidence=0.5)))
+    # Mean of a: (0.45 + 0.45 + 0.25) / 3 = 0.383; of c: (0.275 + 0.275 + 0.5) / 3 = 0.35.
+    assert compare(runs, average=True)["rows"][3]["video_hit_at_1"]["value"] == 1
+
+
 def test_average_of_unequal_numbers_of_clips_has_no_clip_level(keep):
     one = keep("one", made_scores([0, 2], [0, 1], num_clips=5))
     two = keep("two", made_scores([2, 1], [0, 1], num_clips=3))
@@ -89,13 +96,26 @@ def test_average_of_unequal_numbers_of_clips_has_no_clip_level(keep):
 
 def test_only_videos_that_all_runs_scored_count(keep):
     true = [0, 1, 2, 0]
-    long = made_scores([0, 1, 2, 0], true)
-    one = keep("one", long)
+    one = keep("one", made_scores([0, 1, 2, 1], true))
     two = keep("two", made_scores([0, 0, 2, 1], true).take([3, 0, 2]))  # another order, and without v1
     result = compare([one, two])
     assert result["num_videos"] == 3
     assert result["left_out"] == ["v1.mp4"]
-    assert [row["video_hit_at_1"]["value"] for row in result["rows"]] == [1, pytest.approx(2 / 3)]
+    assert [row["video_hit_at_1"]["value"] for row in result["rows"]] == [pytest.approx(2 / 3)] * 2
+    # Both are wrong on v3 alone: paired video by video there is no difference in any draw.
+    assert result["differences"][0]["video_hit_at_1"] == {"value": 0, "low": 0, "high": 0}
+
+
+def test_the_seed_decides_the_draws(keep):
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 3, 40)
+    runs = [keep(name, made_scores(np.where(rng.random(40) < 0.6, true, 0), true)) for name in ("one", "two")]
+    one, same, other = (compare(runs, seed=seed) for seed in (1, 1, 2))
+    assert one == same
+    for part in ("rows", "differences"):
+        figures = [result[part][0]["mean_average_precision"] for result in (one, other)]
+        assert figures[0]["value"] == figures[1]["value"]
+        assert figures[0] != figures[1]
 
 
 def test_result_is_plain_json(keep):

@@ -12,12 +12,12 @@ from videocnn.metrics import (
     average_precision,
     chance_level,
     confusion,
-    difference_of,
     estimate,
     group_numbers,
     hit_at_k,
     mean_average_precision_of,
     mean_of,
+    resample,
 )
 
 
@@ -205,12 +205,12 @@ def test_paired_difference_is_narrower_than_two_intervals():
     easy = rng.random(300) < 0.6
     better = easy | (rng.random(300) < 0.1)  # never worse on any video
     groups = [str(i // 3) for i in range(300)]
-    paired = estimate(difference_of(mean_of(better), mean_of(easy)), groups)
+    paired = (resample(mean_of(better), groups) - resample(mean_of(easy), groups)).estimate()
     one = estimate(mean_of(easy), groups)
     assert paired.value == pytest.approx(better.mean() - easy.mean())
     assert paired.low > 0
     assert paired.high - paired.low < 0.5 * (one.high - one.low)
-    same = estimate(difference_of(mean_of(easy), mean_of(easy)), groups)
+    same = (resample(mean_of(easy), groups) - resample(mean_of(easy), groups)).estimate()
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
@@ -234,6 +234,29 @@ def test_mean_average_precision_without_resampling_is_the_mean_over_classes():
     result = estimate(mean_average_precision_of(scores, labels, groups), groups, num_resamples=100)
     assert result.value == pytest.approx(average_precision(scores, labels).mean())
     assert result.low < result.value < result.high
+
+
+@given(scored(), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=50)
+def test_mean_average_precision_of_drawn_videos_by_a_plain_loop(data, seed):
+    scores, labels = data
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, 4, len(scores))
+    drawn = rng.integers(0, 4, 4)  # how often each group is in the draw
+    weights = drawn[group]
+    precisions = []
+    for c in range(scores.shape[1]):
+        gained = total = 0.0
+        for i in np.flatnonzero(labels[:, c]):
+            # Of its own group, one copy stands beside it.
+            counts = np.where(group == group[i], 1, weights) * (scores[:, c] >= scores[i, c])
+            gained += weights[i] * (counts * labels[:, c]).sum() / counts.sum()
+            total += weights[i]
+        if total:
+            precisions.append(gained / total)
+    if precisions:
+        statistic = mean_average_precision_of(scores, labels, [f"g{g}" for g in group])
+        np.testing.assert_allclose(statistic(weights[None].astype(float)), np.mean(precisions))
 
 
 def test_mean_average_precision_leaves_absent_classes_out():

@@ -14,16 +14,8 @@ from typing import Any
 import numpy as np
 
 from videocnn.errors import VideoCNNError
-from videocnn.metrics import (
-    Estimate,
-    chance_level,
-    difference_of,
-    estimate,
-    hit_at_k,
-    mean_average_precision_of,
-    mean_of,
-)
-from videocnn.scores import Scores, read_scores, summarize
+from videocnn.metrics import Estimate, Resampled, chance_level
+from videocnn.scores import Scores, read_scores, resample_figures, summarize
 
 AVERAGE = "average"
 
@@ -68,6 +60,7 @@ def compare(
     if average:
         kept[AVERAGE] = average_scores(list(kept.values()))
     first = next(iter(kept.values()))
+    figures = {name: resample_figures(scores, seed=seed) for name, scores in kept.items()}
     return {
         "split": split,
         "seed": seed,
@@ -76,9 +69,9 @@ def compare(
         "chance_hit_at_1": chance_level(first.labels, 1),
         "chance_hit_at_5": chance_level(first.labels, 5),
         "left_out": left_out,
-        "rows": [row(name, scores, seed=seed) for name, scores in kept.items()],
+        "rows": [row(name, scores, figures[name], seed=seed) for name, scores in kept.items()],
         "differences": [
-            {"first": later, "second": earlier, **paired_differences(kept[later], kept[earlier], seed=seed)}
+            {"first": later, "second": earlier, **paired_differences(figures[later], figures[earlier])}
             for position, later in enumerate(kept)
             for earlier in list(kept)[:position]
         ],
@@ -137,26 +130,17 @@ def average_scores(kept: Sequence[Scores]) -> Scores:
     )
 
 
-def row(name: str, scores: Scores, *, seed: int) -> dict[str, Any]:
+def row(name: str, scores: Scores, figures: dict[str, Resampled], *, seed: int) -> dict[str, Any]:
     """Return the figures of one run; an average over runs with other numbers of clips has none at clip level."""
     clip_level = {} if scores.num_clips > 1 or name != AVERAGE else {"clip_hit_at_1": None, "clip_hit_at_5": None}
     sampling = f"{scores.num_clips} x {scores.num_views}" if scores.num_views and not clip_level else "as above"
-    return {"name": name, "sampling": sampling, **summarize(scores, seed=seed), **clip_level}
+    return {"name": name, "sampling": sampling, **summarize(scores, seed=seed, figures=figures), **clip_level}
 
 
-def paired_differences(first: Scores, second: Scores, *, seed: int = 0) -> dict[str, dict[str, float | None]]:
+def paired_differences(first: dict[str, Resampled], second: dict[str, Resampled]) -> dict[str, dict[str, float | None]]:
     """Return `first - second` of three video-level figures, over the same videos and the same draws of groups."""
-
-    def statistics(scores: Scores) -> dict:
-        videos, labels = scores.video_scores, scores.labels
-        return {
-            "video_hit_at_1": mean_of(hit_at_k(videos, labels, 1)),
-            "video_hit_at_5": mean_of(hit_at_k(videos, labels, 5)),
-            "mean_average_precision": mean_average_precision_of(videos, labels, scores.groups),
-        }
-
-    one, other = statistics(first), statistics(second)
-    return {name: _plain(estimate(difference_of(one[name], other[name]), first.groups, seed=seed)) for name in one}
+    names = ("video_hit_at_1", "video_hit_at_5", "mean_average_precision")
+    return {name: _plain((first[name] - second[name]).estimate()) for name in names}
 
 
 def _plain(figure: Estimate) -> dict[str, float | None]:

@@ -41,6 +41,34 @@ class Estimate:
     high: float
 
 
+@dataclasses.dataclass(frozen=True)
+class Resampled:
+    """A figure over all videos and over draws of their groups.
+
+    Attributes:
+        value: the figure over all videos.
+        draws: float64 `(num_resamples,)`, the figure over each draw.
+    """
+
+    value: float
+    draws: np.ndarray
+
+    def __sub__(self, other: Resampled) -> Resampled:
+        """Return the paired difference; both must come from the same videos, groups and seed: the same draws."""
+        return Resampled(self.value - other.value, self.draws - other.draws)
+
+    def estimate(self, confidence: float = 0.95) -> Estimate:
+        """Return the figure with its percentile interval.
+
+        It covers the choice of videos, not the luck of a training run, and has no width where every video is right.
+        """
+        if not len(self.draws):
+            return Estimate(self.value, float("nan"), float("nan"))
+        tail = 50 * (1 - confidence)
+        low, high = np.percentile(self.draws, [tail, 100 - tail])
+        return Estimate(self.value, float(low), float(high))
+
+
 def _checked(scores, labels) -> tuple[np.ndarray, np.ndarray]:
     scores, labels = np.asarray(scores, np.float64), np.asarray(labels) > 0
     if scores.ndim != 2 or scores.shape != labels.shape:
@@ -140,23 +168,32 @@ def _weighted_ap(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, gr
     A drawn group ranks against one copy of itself: its further copies are no evidence about new videos, and counting
     them beside it would push every resampled precision up (by half, for a network at chance).
     """
-    result = np.full((len(weights), scores.shape[1]), np.nan)
+    result = np.full((scores.shape[1], len(weights)), np.nan)
+    weights = np.ascontiguousarray(weights.T, np.float32)  # (num_videos, resamples): whole numbers, so exact
     for c in range(scores.shape[1]):
         if not labels[:, c].any():
             continue
         order = np.argsort(-scores[:, c], kind="stable")
-        ranked, true, w = scores[order, c], labels[order, c], weights[:, order]
+        ranked, true, w = scores[order, c], labels[order, c], weights[order]
         # Precision is needed where a true label stands only, and there at the end of its run of equal scores.
-        ends = np.searchsorted(-ranked, -ranked[true], side="right") - 1
-        own = (group[order] == group[order][true, None]) & (np.arange(len(order)) <= ends[:, None])
-        positives = w[:, true]
-        copies = np.maximum(positives - 1, 0)
-        seen = np.cumsum(w, axis=1)[:, ends] - copies * own.sum(axis=1)
-        found = np.cumsum(w * true, axis=1)[:, ends] - copies * (own & true).sum(axis=1)
-        total = positives.sum(axis=1)
-        gained = (positives * found / np.maximum(seen, 1)).sum(axis=1)
-        result[:, c] = np.where(total > 0, gained / np.maximum(total, 1), np.nan)
-    return result
+        ends = np.searchsorted(-ranked, -ranked[true], side="right")  # (positives,), exclusive
+        seen = _sums_up_to(ends, w)
+        found = _sums_up_to(np.cumsum(true)[ends - 1], w[true])
+        own = (group[order] == group[order][true, None]) & (np.arange(len(order)) < ends[:, None])
+        copies = np.maximum(w[true] - 1, 0)
+        seen -= copies * own.sum(axis=1, keepdims=True)
+        found -= copies * (own & true).sum(axis=1, keepdims=True)
+        total = w[true].sum(axis=0)
+        gained = (w[true] * found / np.maximum(seen, 1)).sum(axis=0)
+        result[c] = np.where(total > 0, gained / np.maximum(total, 1), np.nan)
+    return result.T
+
+
+def _sums_up_to(ends: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return `rows[:end].sum(axis=0)` for ascending, positive `ends`, float64 `(len(ends), columns)`."""
+    places, back = np.unique(ends, return_inverse=True)
+    parts = np.add.reduceat(rows[: places[-1]], np.concatenate([[0], places[:-1]]), axis=0)
+    return np.cumsum(parts, axis=0, dtype=np.float64)[back]
 
 
 def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -192,11 +229,6 @@ def mean_average_precision_of(scores: np.ndarray, labels: np.ndarray, groups: Se
     return lambda weights: np.nanmean(_weighted_ap(scores, labels, weights, group), axis=1)
 
 
-def difference_of(first: Statistic, second: Statistic) -> Statistic:
-    """Return the statistic `first - second` on the same videos: the paired difference of two networks."""
-    return lambda weights: first(weights) - second(weights)
-
-
 def group_numbers(groups: Sequence[str]) -> np.ndarray:
     """Return each video's group as a number from 0 on, int64; a video without a group is a group of its own."""
     numbers: dict[str | int, int] = {}  # an index in place of the name cannot collide with a name: it is no text
@@ -215,34 +247,24 @@ def _bootstrap_weights(groups: Sequence[str], num_resamples: int, seed: int) -> 
         yield counts[:, member].astype(np.float64)
 
 
-def estimate(
-    statistic: Statistic,
-    groups: Sequence[str],
-    *,
-    confidence: float = 0.95,
-    num_resamples: int = 1000,
-    seed: int = 0,
-) -> Estimate:
-    """Return a figure and its percentile interval from a bootstrap over groups.
+def resample(statistic: Statistic, groups: Sequence[str], *, num_resamples: int = 1000, seed: int = 0) -> Resampled:
+    """Compute a figure over all videos and over random draws of whole groups, with replacement.
 
-    Clips of one group come from one source and stand or fall together (UCF-101), so whole groups are drawn with
-    replacement, not videos. With `difference_of` both networks see the same draws: the paired difference. The interval
-    covers the choice of videos, not the luck of a training run, and has no width where every video is right.
+    Clips of one group come from one source and stand or fall together (UCF-101), so groups are drawn and not videos.
 
     Args:
-        statistic: from `mean_of`, `mean_average_precision_of` or `difference_of`.
+        statistic: from `mean_of` or `mean_average_precision_of`.
         groups: the group of each video; an empty name is a group of its own.
-        confidence: share of the draws inside the interval.
-        num_resamples: number of draws.
+        num_resamples: number of draws; none where there are fewer than two groups.
         seed: seed of the draws; the same seed and groups give the same draws for every statistic.
-
-    Returns:
-        An `Estimate`; the interval is NaN where there are fewer than two groups.
     """
-    value = float(statistic(np.ones((1, len(groups))))[0])
+    value = statistic(np.ones((1, len(groups))))
     if len(set(group_numbers(groups))) < 2:
-        return Estimate(value, float("nan"), float("nan"))
-    drawn = np.concatenate([statistic(weights) for weights in _bootstrap_weights(groups, num_resamples, seed)])
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(drawn, [tail, 100 - tail])
-    return Estimate(value, float(low), float(high))
+        return Resampled(float(value[0]), np.empty(0))
+    draws = [statistic(weights) for weights in _bootstrap_weights(groups, num_resamples, seed)]
+    return Resampled(float(value[0]), np.concatenate(draws))
+
+
+def estimate(statistic: Statistic, groups: Sequence[str], *, confidence: float = 0.95, **options) -> Estimate:
+    """Return a figure with its interval: `resample(statistic, groups, **options).estimate(confidence)`."""
+    return resample(statistic, groups, **options).estimate(confidence)

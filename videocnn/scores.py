@@ -17,13 +17,14 @@ import numpy as np
 
 from videocnn.errors import VideoCNNError
 from videocnn.metrics import (
+    Resampled,
     average_precision,
     chance_level,
     confusion,
-    estimate,
     hit_at_k,
     mean_average_precision_of,
     mean_of,
+    resample,
 )
 from videocnn.runs import write_file
 
@@ -140,11 +141,16 @@ def read_scores(folder: str | os.PathLike, split: str) -> Scores:
         raise ScoresError(f"{path}: is damaged ({error}); evaluate the run again") from error
 
 
-def summarize(scores: Scores, *, seed: int = 0) -> dict[str, Any]:
+def summarize(scores: Scores, *, seed: int = 0, figures: dict[str, Resampled] | None = None) -> dict[str, Any]:
     """Return the figures of kept scores as plain values, ready for JSON.
 
     Clip hit@k is the mean over all clips of all videos, video hit@k over videos. Chance is the hit@k of always naming
     the k most frequent labels of these videos. Intervals: percentiles of 1000 draws of whole groups.
+
+    Args:
+        scores: the kept scores.
+        seed: of the bootstrap.
+        figures: what `resample_figures` made of them, where that is at hand.
 
     Returns:
         `clip_hit_at_1`, `clip_hit_at_5`, `video_hit_at_1`, `video_hit_at_5` and `mean_average_precision`, each
@@ -153,12 +159,7 @@ def summarize(scores: Scores, *, seed: int = 0) -> dict[str, Any]:
         what the figures rest on.
     """
     labels, videos = scores.labels, scores.video_scores
-    statistics = {
-        **{f"clip_hit_at_{k}": mean_of(clip_hits(scores, k)) for k in (1, 5)},
-        **{f"video_hit_at_{k}": mean_of(hit_at_k(videos, labels, k)) for k in (1, 5)},
-        "mean_average_precision": mean_average_precision_of(videos, labels, scores.groups),
-    }
-    estimates = {name: estimate(statistic, scores.groups, seed=seed) for name, statistic in statistics.items()}
+    estimates = {name: figure.estimate() for name, figure in (figures or resample_figures(scores, seed=seed)).items()}
     precisions = average_precision(videos, labels)
     return {
         "split": scores.split,
@@ -179,6 +180,17 @@ def summarize(scores: Scores, *, seed: int = 0) -> dict[str, Any]:
         "class_names": list(scores.class_names),
         "confusion": confusion(videos, labels).tolist(),
     }
+
+
+def resample_figures(scores: Scores, *, seed: int = 0) -> dict[str, Resampled]:
+    """Compute the five figures over all videos and over draws of groups; the differences of two runs are paired."""
+    labels, videos = scores.labels, scores.video_scores
+    statistics = {
+        **{f"clip_hit_at_{k}": mean_of(clip_hits(scores, k)) for k in (1, 5)},
+        **{f"video_hit_at_{k}": mean_of(hit_at_k(videos, labels, k)) for k in (1, 5)},
+        "mean_average_precision": mean_average_precision_of(videos, labels, scores.groups),
+    }
+    return {name: resample(statistic, scores.groups, seed=seed) for name, statistic in statistics.items()}
 
 
 def clip_hits(scores: Scores, k: int) -> np.ndarray:
