@@ -139,9 +139,9 @@ def test_film_strip_is_the_middle_clip(tmp_path):
 @pytest.fixture
 def run(tmp_path):
     rows = [
-        {"epoch": 1, "loss": 2.0, "hit@1": 0.2},
-        {"epoch": 2, "loss": 1.5, "hit@1": 0.4, "val_loss": 1.8, "val_hit@1": 0.3},
-        {"epoch": 3, "loss": 1.2, "hit@1": 0.5, "val_loss": 1.7, "val_hit@1": 0.35},
+        {"epoch": 1, "loss": 2.0, "hit@1": 0.2, "seconds": 30},
+        {"epoch": 2, "loss": 1.5, "hit@1": 0.4, "val_loss": 1.8, "val_hit@1": 0.3, "seconds": 60},
+        {"epoch": 3, "loss": 1.2, "hit@1": 0.5, "val_loss": 1.7, "val_hit@1": 0.35, "seconds": 90},
     ]
     folder = tmp_path / "run_$1"
     folder.mkdir()
@@ -159,10 +159,18 @@ def test_curves_show_the_history(run):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train", "val", r"run_\$1"]
 
 
+def test_curves_over_minutes(run):
+    figure = plot_curves([run], over="minutes")
+    np.testing.assert_allclose(figure.axes[0].lines[1].get_xydata(), [[1, 1.8], [1.5, 1.7]])
+    assert figure.axes[0].get_xlabel() == "minutes"
+    with pytest.raises(PictureError, match="'hours' is unknown"):
+        plot_curves(run, over="hours")
+
+
 def test_runs_differ_by_marker_and_not_by_colour_only(run, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    write_history(other, [{"epoch": 1, "loss": 3.0, "hit@1": 0.1}])
+    write_history(other, [{"epoch": 1, "loss": 3.0, "hit@1": 0.1, "seconds": 9}])
     lines = plot_curves([run, other]).axes[0].lines
     assert len(lines) == 3  # no validation in the second
     assert lines[0].get_marker() == lines[1].get_marker() != lines[2].get_marker()

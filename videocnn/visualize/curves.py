@@ -1,4 +1,4 @@
-"""How training went: loss and clip hit@1 over the epochs of one run or of several."""
+"""How training went: loss and clip hit@1 over the epochs, or the minutes, of one run or of several."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ from videocnn.visualize.canvas import PictureError, plain
 STYLES = tuple(zip(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True))
 
 
-def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike]) -> Figure:
+def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike], *, over: str = "epoch") -> Figure:
     """Draw `history.csv` of run folders: training solid, validation dashed.
 
     Args:
         runs: one run folder or several.
+        over: `"epoch"`, or `"minutes"` of training, which is fair to networks of different cost.
 
     Returns:
         A figure with two axes: loss, and clip hit@1.
 
     Raises:
-        PictureError: a folder has no history yet, or it is damaged.
+        PictureError: a folder has no history yet, or it is damaged; `over` is unknown.
     """
+    if over not in ("epoch", "minutes"):
+        raise PictureError(f"over={over!r} is unknown; give 'epoch' or 'minutes'")
     folders = [runs] if isinstance(runs, (str, os.PathLike)) else list(runs)
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
     for number, folder in enumerate(folders):
         history = read_history(folder)
+        position = history["epoch"] if over == "epoch" else history["seconds"] / 60
         colour, marker = STYLES[number % len(STYLES)]
         for axes, name in zip(panels, ("loss", "hit@1"), strict=True):
             for prefix, line in (("", "-"), ("val_", "--")):
@@ -43,7 +47,7 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike]) -> Figure
                     continue
                 known = ~np.isnan(values)  # validation is not held after every epoch
                 axes.plot(
-                    history["epoch"][known],
+                    position[known],
                     values[known],
                     line,
                     color=colour,
@@ -54,8 +58,8 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike]) -> Figure
                 )
     for axes, title in zip(panels, ("loss", "clip hit@1"), strict=True):
         axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel(over)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=over == "epoch"))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set_ylim(0, 1)
@@ -82,6 +86,6 @@ def read_history(folder: str | os.PathLike) -> dict[str, np.ndarray]:
         raise PictureError(f"{folder}: has no history.csv; give a run folder that has finished an epoch") from None
     except (OSError, ValueError, TypeError) as error:
         raise PictureError(f"{path}: cannot be read ({error}); train the run again") from error
-    if "epoch" not in columns:
-        raise PictureError(f"{path}: holds no epoch; train longer")
+    if not {"epoch", "seconds"} <= set(columns):
+        raise PictureError(f"{path}: holds no epochs with their seconds; give a run that `videocnn train` wrote")
     return columns
