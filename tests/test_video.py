@@ -95,6 +95,8 @@ def test_average_rate_of_irregular_times(tmp_path):
     assert info.num_frames == 10
     assert info.fps == pytest.approx(10 / (100 / 25), rel=0.02)
     assert read_counts(read_frames(path, range(10))).tolist() == list(range(10))
+    path = write_counting_video(tmp_path / "vfr.mkv", 6, times=[0, 5, 10, 60, 65, 70], options={"bf": "0"})
+    assert probe(path).fps == pytest.approx(6 / (71 / 25))  # this header says 25
 
 
 def test_a_header_that_lies_is_not_believed(tmp_path):
@@ -139,7 +141,9 @@ def test_any_indices_equal_frames_taken_one_by_one(videos, kind, indices):
         np.testing.assert_array_equal(read_frames(videos[kind], [index])[0], frame)
 
 
-@pytest.mark.parametrize(("kind", "jumps"), [("h264.mp4", True), ("vp9.webm", True), ("h264.mkv", False)])
+@pytest.mark.parametrize(
+    ("kind", "jumps"), [("h264.mp4", True), ("vp9.webm", True), ("h264.mkv", False), ("hevc.mp4", False)]
+)
 def test_jumps_give_the_frames_of_decoding_from_the_start(videos, kind, jumps, monkeypatch):
     decoded = []
     straight = reading.straight
@@ -386,8 +390,9 @@ def test_names_are_never_options_protocols_or_patterns(tmp_path, monkeypatch):
     with pytest.raises(VideoFileError, match="no such file"):
         probe("concat:good.mp4|good.mp4")
     write_video("one1.png", quadrants()[:1], codec="png", options={"update": "1"})
-    with pytest.raises(VideoFileError, match="no such file"):
-        probe("one%d.png")
+    (tmp_path / "one%d.png").write_bytes((tmp_path / "one1.png").read_bytes())
+    (tmp_path / "one1.png").write_bytes(b"")
+    assert read_frames("one%d.png", [0]).shape == (1, 40, 64, 3)
 
 
 def test_urls(tmp_path):
@@ -454,6 +459,23 @@ def test_damage_in_the_middle_is_an_error_and_the_frames_before_it_are_right(vid
     assert read_counts(read_frames(path, range(80))).tolist() == list(range(80))
     with pytest.raises(DamagedVideoError):
         read_frames(path, range(150))
+
+
+def test_damage_that_decoders_patch_over_is_an_error(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (5, 48, 64, 3), dtype=np.uint8)
+    path = write_video(tmp_path / "noise.avi", noise, codec="mjpeg")
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][2]
+    place = packet.pos + packet.size // 2
+    data[place : place + 200] = noise.tobytes()[:200]
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 5  # by default nobody complains
+    with pytest.raises(DamagedVideoError, match="after frame 1"):
+        probe(path)
+    with pytest.raises(DamagedVideoError, match="after frame 1"):
+        read_frames(path, [2])
 
 
 def test_files_cut_short(videos, tmp_path):

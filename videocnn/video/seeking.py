@@ -112,9 +112,7 @@ def jump(source: Source, timeline: Timeline, key: int, wanted: Sequence[int]) ->
                     raise JumpMissedError
             for frame in packet.decode():
                 number = numbers.get(frame.pts)
-                if landed is None or number is None:
-                    raise JumpMissedError
-                if number != expected or frame.is_corrupt or packet.is_corrupt:
+                if landed is None or number != expected or frame.is_corrupt or packet.is_corrupt:
                     raise JumpMissedError
                 if (frame.height, frame.width) != source.size:
                     raise JumpMissedError
