@@ -1,4 +1,4 @@
-"""What a frame looks like: size, crop, rotation, pixel aspect, colours, transparency, against independent arithmetic."""
+"""What a frame looks like: size, crop, rotation, pixel aspect, colours, transparency; against arithmetic by hand."""
 
 from fractions import Fraction
 
