@@ -68,6 +68,7 @@ def test_what_is_in_the_folder(manifest, folder):
     assert (index["num_videos"], index["num_skipped"], index["num_frames"]) == (7, 1, sum(LENGTHS))
     assert index["manifest_hash"] == manifest.hash
     assert index["num_shards"] == len(list(folder.glob("*.tfrecord"))) == 4
+    assert [Path(skip.path).name for skip in shards.skips["train"]] == ["broken.mp4"]
     with open(folder / "skipped.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [Path(row["path"]).name for row in rows] == ["broken.mp4"]
@@ -124,6 +125,13 @@ def test_the_same_clips_from_files_and_from_shards(manifest, folder):
             assert np.abs(one[0] - other[0]).max() < 12  # JPEG
             for left, right in zip(one[1:], other[1:], strict=True):
                 np.testing.assert_array_equal(left, right)
+
+
+def test_videos_left_out_of_the_shards_stay_listed(folder):
+    for split, left_out in (("train", ["broken.mp4", "2.mp4"]), ("test", []), (None, ["broken.mp4", "2.mp4"])):
+        skips = []
+        eval_clips(folder, SPEC, split=split, skips=skips)
+        assert [Path(skip.path).name for skip in skips] == left_out
 
 
 def test_memory_holds_the_frames_of_shards_too(folder):

@@ -60,6 +60,8 @@ def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
         frames = FileFrames([manifest.file(video) for video in manifest.videos], spec.region_size)
     else:
         frames = ShardFrames(shards, manifest.videos, spec.region_size)
+        splits = shards.skips if split is None else (split,)
+        skips.add([skip for name in splits for skip in shards.skips.get(name, ())])
     if cache:
         lengths = [0] * len(manifest)
         for number in kept:

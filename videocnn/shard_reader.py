@@ -45,7 +45,7 @@ class Shards:
     Attributes:
         folder: where it is.
         manifest: the videos in it, in the order of the manifest that it was made from, without those left out.
-        skips: the videos left out, with reasons.
+        skips: the videos left out, with reasons, by split.
         frame_size: `(height, width)` in pixels of the stored frames.
         records: where the frames of each video lie, by the video's path in `manifest`.
         num_shards: number of TFRecord files.
@@ -54,7 +54,7 @@ class Shards:
 
     folder: Path
     manifest: Manifest
-    skips: tuple[Skip, ...]
+    skips: dict[str, tuple[Skip, ...]]
     frame_size: tuple[int, int]
     records: dict[str, Record]
     num_shards: int
@@ -121,7 +121,7 @@ def open_shards(folder: str | os.PathLike, *, verify: bool = False) -> Shards:
     whole = read_manifest(folder / COPY, class_names=index["class_names"], check_files=False)
     if whole.hash != index["manifest_hash"]:
         raise ShardError(f"{folder / COPY}: changed since the shards were written; bring the old file back")
-    records, skips, hashes = {}, [], []
+    records, skips, hashes = {}, {}, []
     for number in range(index["num_shards"]):
         file = shard_file(folder, number, index["num_shards"])
         table = read_table_of(file)
@@ -130,17 +130,14 @@ def open_shards(folder: str | os.PathLike, *, verify: bool = False) -> Shards:
         for row, count, end in zip(table["videos"], table["counts"], ends, strict=True):
             offsets, sizes = (table[name][end - count : end] for name in ("offsets", "sizes"))
             records[whole.videos[row].path] = Record(file, offsets, sizes)
-        skips += [
-            Skip(whole.videos[row].path, str(reason))
-            for row, reason in zip(table["skipped"], table["reasons"], strict=True)
-        ]
+        for row, reason in zip(table["skipped"], table["reasons"], strict=True):
+            video = whole.videos[row]
+            skips[video.split] = (*skips.get(video.split, ()), Skip(video.path, str(reason)))
         hashes.append(str(table["sha256"]))
     if index["hash"] != total_hash(index, hashes):
         raise ShardError(f"{folder}: its files do not belong together (another hash than in index.json)")
     manifest = dataclasses.replace(whole, videos=tuple(video for video in whole.videos if video.path in records))
-    return Shards(
-        folder, manifest, tuple(skips), tuple(index["frame_size"]), records, index["num_shards"], index["hash"]
-    )
+    return Shards(folder, manifest, skips, tuple(index["frame_size"]), records, index["num_shards"], index["hash"])
 
 
 def read_index(folder: Path) -> dict:

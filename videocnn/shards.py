@@ -148,7 +148,10 @@ def claim(manifest: Manifest, out: Path, settings: dict) -> tuple[Manifest, dict
         index = {"format": FORMAT, "complete": False, "num_shards": num_shards, **made_from}
         write_manifest(manifest, out / COPY)
         write_whole(out / "index.json", json.dumps(index, indent=1).encode())
-    return read_manifest(out / COPY, class_names=manifest.class_names, check_files=False), index
+    copy = read_manifest(out / COPY, class_names=manifest.class_names, check_files=False)
+    if copy.hash != manifest.hash:
+        raise ShardError(f"{out / COPY}: does not hold these videos any more; take another folder, or delete this one")
+    return copy, index
 
 
 def write_missing(
