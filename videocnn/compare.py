@@ -126,13 +126,13 @@ def average_scores(kept: Sequence[Scores]) -> Scores:
     return dataclasses.replace(
         kept[0],
         clip_scores=np.mean(stacked, axis=0, dtype=np.float64).astype(np.float32),
-        num_views=kept[0].num_views if len({scores.num_views for scores in kept}) == 1 else 0,
+        num_views=kept[0].num_views if same and len({scores.num_views for scores in kept}) == 1 else 0,
     )
 
 
 def row(name: str, scores: Scores, figures: dict[str, Resampled], *, seed: int) -> dict[str, Any]:
     """Return the figures of one run; an average over runs with other numbers of clips has none at clip level."""
-    clip_level = {} if scores.num_clips > 1 or name != AVERAGE else {"clip_hit_at_1": None, "clip_hit_at_5": None}
+    clip_level = {} if scores.num_clips > 1 or scores.num_views else {"clip_hit_at_1": None, "clip_hit_at_5": None}
     sampling = f"{scores.num_clips} x {scores.num_views}" if scores.num_views and not clip_level else "as above"
     return {"name": name, "sampling": sampling, **summarize(scores, seed=seed, figures=figures), **clip_level}
 
