@@ -1,11 +1,13 @@
 """Batches from counting videos: which video, which frames and which order can be read back from the pixels."""
 
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from videos import read_counts, write_counting_video
+from videos import read_counts, write_counting_video, write_video
 
 from videocnn.augment import Augmentation
 from videocnn.clips import eval_clips, open_source, train_clips, usable
@@ -99,6 +101,25 @@ def test_a_resumed_stream_goes_on_where_it_stopped(manifest):
         np.testing.assert_array_equal(labels, labels_again)
 
 
+def test_crops_and_flips_follow_seed_and_position(tmp_path):
+    """A picture that differs everywhere shows which view was cut."""
+    ramp = np.zeros((8, 48, 64, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.arange(64) * 4, np.arange(48)[:, None] * 5
+    write_video(tmp_path / "ramp.mp4", ramp)
+    still = Manifest((Video("ramp.mp4", ("a",), "train", "", 8, 25.0),), None, tmp_path)
+    spec = SPEC.replace(num_frames=1, frame_size=(20, 24))
+
+    def views(**how):
+        batches = train_clips(still, spec, 4, **how).take(4).as_numpy_iterator()
+        return np.concatenate([clips for clips, _ in batches])[:, 0].mean(axis=1).round(1)  # (16, W, C)
+
+    first = views(seed=1, workers=1)
+    assert len({view.tobytes() for view in first}) > 12
+    np.testing.assert_array_equal(first, views(seed=1, workers=4))
+    np.testing.assert_array_equal(first[5:], views(seed=1, start=5)[:11])
+    assert np.abs(first - views(seed=2)).max() > 5
+
+
 def test_normalised_as_the_specification_says(manifest):
     raw, _ = next(iter(train_clips(manifest, SPEC, 4, skips=[])))
     ready, _ = next(iter(train_clips(manifest, SPEC.replace(mean=117.0, scale=0.5), 4, skips=[])))
@@ -135,6 +156,8 @@ def test_short_videos(manifest, caplog):
     np.testing.assert_array_equal(frames[videos == 2], [[0, 1, 2, 3, 3, 3]])
     kept, _ = usable(manifest, SPEC)
     np.testing.assert_array_equal(kept, [0, 1, 3, 4])
+    kept, _ = usable(manifest, SPEC.replace(num_frames=25))
+    np.testing.assert_array_equal(kept, [0, 1, 4])  # the last has just 25 frames
 
 
 @pytest.mark.parametrize(
@@ -242,3 +265,18 @@ def test_keras_trains_on_it(manifest):
         train_clips(manifest, SPEC.replace(scale=0.01), 4, skips=[]), steps_per_epoch=2, shuffle=False, verbose=0
     )
     assert np.isfinite(history.history["loss"][0])
+
+
+def test_a_program_that_ends_amid_reading_ends(tmp_path):
+    """Read-ahead threads are inside Python when the program stops: it must neither hang nor crash."""
+    write_counting_video(tmp_path / "a.mp4", 60, height=48, width=64)
+    program = f"""
+from videocnn.clips import train_clips
+from videocnn.manifest import Manifest, Video
+from videocnn.spec import ClipSpec
+manifest = Manifest((Video("a.mp4", ("x",), "train", "g", 60, 25.0),), ("x",), {str(tmp_path)!r})
+clips = iter(train_clips(manifest, ClipSpec(10, (32, 32), (40, 40)), 4))
+print(next(clips)[0].shape)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "(4, 10, 32, 32, 3)"), done.stderr
