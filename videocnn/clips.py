@@ -22,7 +22,7 @@ from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize
 from videocnn.sampling import ClipError, clip_rng, clip_span, even_clips, pass_order, random_clip
 from videocnn.selection import SkipList, timeline, usable
 from videocnn.shard_reader import ShardFrames, Shards, open_shards
-from videocnn.sources import CachedFrames, FileFrames, carried
+from videocnn.sources import CachedFrames, FileFrames, called_by_dataset, carried
 from videocnn.spec import ClipSpec
 
 Source = Manifest | Shards | str | os.PathLike
@@ -200,6 +200,7 @@ def eval_clips(
         source, spec, split, short=short, cache=cache, cache_limit=cache_limit, skips=skipped
     )
 
+    @called_by_dataset
     def read(video):
         row = manifest.videos[video]
         ticks = timeline(row.num_frames, row.fps, spec)

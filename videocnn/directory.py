@@ -22,7 +22,7 @@ from videocnn.measure import measure
 from videocnn.parallel import default_workers
 from videocnn.sampling import ClipError, clip_rng, even_clips, pass_order, random_clip
 from videocnn.selection import SkipList, usable
-from videocnn.sources import FileFrames, carried
+from videocnn.sources import FileFrames, called_by_dataset, carried
 from videocnn.spec import ClipSpec
 
 SUBSETS = {"training": "train", "validation": "val"}
@@ -188,7 +188,7 @@ def _dataset(
         return clip if label_mode is None else (clip, label)
 
     def positions(_):
-        first = tf.numpy_function(lambda: np.int64(count * next(passes)), [], tf.int64)
+        first = tf.numpy_function(called_by_dataset(lambda: np.int64(count * next(passes))), [], tf.int64)
         return tf.data.Dataset.range(first, first + count)
 
     dataset = tf.data.Dataset.range(1).flat_map(positions).map(decode, num_parallel_calls=default_workers())

@@ -6,11 +6,13 @@ A source gives the centre region of any frames of any of its videos, `read(video
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import itertools
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -80,6 +82,53 @@ class CachedFrames:
         return self.kept[video][frames]
 
 
+class _Calls:
+    """Counts the calls that datasets make into Python, and lets none begin once the program ends.
+
+    A dataset reads ahead on threads of its own. If Python shuts down while one of them is inside a call, TensorFlow
+    waits for ever for that thread; so the program's end waits, briefly, until none is.
+    """
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.running, self.ending, self.last = 0, False, 0.0
+
+    def __enter__(self):
+        with self.lock:
+            self.running, self.last = self.running + 1, time.monotonic()
+            if self.ending:
+                self.running -= 1
+                raise ClipError("the program is ending; no more clips are read")
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.running -= 1
+
+    def end(self, quiet_seconds: float = 0.1, most_seconds: float = 60.0) -> None:
+        """Refuse calls from now on; return when none is under way and none has been tried for a moment."""
+        self.ending, begun = True, time.monotonic()
+        while time.monotonic() - begun < most_seconds:
+            with self.lock:
+                if not self.running and time.monotonic() - max(self.last, begun) > quiet_seconds:
+                    return
+            time.sleep(0.01)
+
+
+_calls = _Calls()
+atexit.register(_calls.end)
+
+
+def called_by_dataset(function: Callable) -> Callable:
+    """Wrap a function that `tf.numpy_function` calls, so that the end of the program never meets it half-way."""
+
+    @functools.wraps(function)
+    def wrapper(*arguments):
+        with _calls:
+            return function(*arguments)
+
+    return wrapper
+
+
 _failures: dict[int, VideoCNNError] = {}
 _failure_numbers = itertools.count(1)
 
@@ -87,6 +136,7 @@ _failure_numbers = itertools.count(1)
 def carried(function: Callable) -> Callable:
     """Wrap a function that `tf.numpy_function` calls, so that `video_errors` can find its error again."""
 
+    @called_by_dataset
     @functools.wraps(function)
     def wrapper(*arguments):
         try:
