@@ -58,7 +58,7 @@ class Augmentation:
 
 AUGMENTATIONS = {
     "paper": Augmentation(),
-    "modern": Augmentation(zoom=0.5, aspect=1.15, brightness=0.2, contrast=0.4, saturation=0.4),
+    "modern": Augmentation(zoom=0.35, aspect=1.3, brightness=0.15, contrast=0.4, saturation=0.5),
 }
 
 

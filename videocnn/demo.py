@@ -61,7 +61,7 @@ def demo(out: str | os.PathLike, *, minutes: float = 1.25, overwrite: bool = Fal
 
     step(console, f"videocnn data toy --out {out}/toy --seed {seed}")
     manifest = make_toy(out / "toy", seed=seed)
-    step(console, f"videocnn shard {out}/toy/manifest.csv {out}/shards --frame-size 96")
+    step(console, f"videocnn shard {out}/toy/manifest.csv {out}/shards --size 96")
     write_shards(manifest, out / "shards", frame_size=(96, 96))
 
     options = " ".join(

@@ -1,7 +1,7 @@
 """How weights move: the paper's SGD, and learning rates over a run.
 
 In the paper's time weight decay was a term of the gradient and went through the momentum (Krizhevsky et al. 2012);
-`keras.optimizers.SGD(weight_decay=...)` shrinks the weights beside it instead, which is ten times weaker at momentum 0.9.
+`keras.optimizers.SGD(weight_decay=...)` shrinks the weights beside it instead, ten times more weakly at momentum 0.9.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from videocnn.recipes import TrainArguments
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class PaperSGD(keras.optimizers.SGD):
-    """SGD whose weight decay is part of the gradient: `m <- momentum m - rate (g + decay w)`, `w <- w + m` (section 4.1).
+    """SGD whose weight decay is part of the gradient, as in section 4.1.
+
+        m <- momentum m - rate (g + decay w)
+        w <- w + m
 
     Only kernels decay; biases and normalisation weights, which have one axis, do not.
 

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from videocnn import clips, models
 from videocnn.epochs import RunKeeper
+from videocnn.groups import check_trainable
 from videocnn.optimization import make_optimizer, make_schedule
 from videocnn.recipes import ArgumentError, TrainArguments
 from videocnn.runs import RunError, create_run, hardware, read_run, versions, write_json
@@ -62,6 +63,7 @@ def train(
     """
     arguments = resumed_arguments(out, arguments) if resume else parse(arguments)
     manifest = clips.open_source(source)
+    check_trainable(manifest)
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
     network = build_network(arguments, manifest.class_names)
