@@ -130,8 +130,7 @@ def keras_steps(build, arguments: argparse.Namespace) -> dict:
     generator = np.random.default_rng(0)
     clips = generator.uniform(-117, 138, (arguments.batch, *model.input_shape[1:])).astype("float32")
     labels = generator.integers(0, arguments.classes, arguments.batch)
-    if keras.backend.backend() != "torch":
-        clips, labels = keras.ops.convert_to_tensor(clips), keras.ops.convert_to_tensor(labels)
+    clips, labels = keras.ops.convert_to_tensor(clips), keras.ops.convert_to_tensor(labels)
     # XLA only where it is the backend: it compiles TensorFlow's convolutions on a processor to much slower ones.
     model.compile(
         keras.optimizers.SGD(1e-6, momentum=0.9),
