@@ -47,7 +47,7 @@ def check(
                 Skip(
                     video.path,
                     f"{video.path}: has {result} frames, the manifest says {video.num_frames}; "
-                    "empty its num_frames and fps, so that they are measured again",
+                    "write the manifest anew with `videocnn data`, which counts every frame",
                 )
             )
     return skips

@@ -142,7 +142,7 @@ def draw(out: Path, runs: list[Path], manifest: Manifest) -> None:
     """Write the three pictures."""
     network = load_network(runs[1])
     save_figure(plot_filters(network), out / "filters.png")
-    save_figure(plot_curves(runs), out / "curves.png")
+    save_figure(plot_curves(runs, over="minutes"), out / "curves.png")
     spec, videos = clip_spec(network), manifest.select("test").videos
     chosen = [video for video in videos if video.num_frames >= spec.span][:: max(1, len(videos) // PICTURED)][:PICTURED]
     files = [manifest.file(video) for video in chosen]

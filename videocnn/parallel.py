@@ -29,7 +29,7 @@ def progress_bar(unit: str, *, quiet: bool = False):
 
     class Rate(ProgressColumn):
         def render(self, task):
-            speed = task.finished_speed or task.speed
+            speed = task.finished_speed or task.speed or (task.completed / task.elapsed if task.elapsed else None)
             return Text(f"{speed:.1f} {unit}/s" if speed else f"- {unit}/s")
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn()

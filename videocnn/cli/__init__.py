@@ -7,6 +7,7 @@ standard error and exit code 1, Ctrl-C with 130.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from typing import Annotated
@@ -79,6 +80,8 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit."""
+    # TensorFlow reports what it found and tried; unless asked, only its errors are a reader's business
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for stream in (sys.stdout, sys.stderr):
         # a file name that the terminal cannot show is no reason to stop
         stream.reconfigure(errors="backslashreplace")
