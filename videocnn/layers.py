@@ -23,7 +23,7 @@ def _triple(value: int | tuple[int, int, int], what: str) -> tuple[int, int, int
 
 
 def _fold(x: Any) -> Any:
-    """Lay the frames of a clip out as a batch of pictures: (B, T, H, W, C) -> (B T, H, W, C)."""
+    """Lay frames out as a batch of pictures: (B, T, H, W, C) -> (B T, H, W, C)."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 
