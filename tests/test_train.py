@@ -183,3 +183,9 @@ def test_hit_at_1_takes_any_of_several_labels():
     labels = np.array([[0.5, 0.5, 0], [0, 0, 1.0]], "float32")
     scores = np.array([[0.1, 0.8, 0.1], [0.4, 0.3, 0.3]], "float32")
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(hit_at_1(labels, scores)), [1, 0])
+
+
+def test_curves_for_tensorboard_on_request(manifest, tmp_path):
+    pytest.importorskip("tensorboard")
+    train(manifest, tmp_path / "run", epochs=1, tensorboard=True, quiet=True, **TINY)
+    assert list((tmp_path / "run" / "tensorboard").rglob("events*"))

@@ -27,6 +27,8 @@ from videocnn import __version__
 from videocnn.errors import VideoCNNError
 from videocnn.parallel import default_workers
 
+WRITING = ".writing-"  # what the name of a file begins with until it is whole
+
 
 class RunError(VideoCNNError):
     """A run folder cannot be made, continued or read."""
@@ -38,7 +40,7 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         RunError: the disk is full or the folder cannot be written; an older file of that name is left as it was.
     """
-    temporary = path.with_name(f".writing-{path.name}")
+    temporary = path.with_name(WRITING + path.name)
     try:
         write(temporary)
         with open(temporary, "rb+") as stream:
@@ -66,7 +68,8 @@ def create_run(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is a file; give --out the name of a folder")
-    if folder.is_dir() and any(folder.iterdir()):
+    # A kill in the middle of the first write leaves nothing but its temporary file.
+    if folder.is_dir() and any(not path.name.startswith(WRITING) for path in folder.iterdir()):
         if not overwrite:
             raise RunError(f"{folder}: exists already; continue it with --resume or replace it with --overwrite")
         if not (folder / "run.json").is_file():

@@ -7,6 +7,7 @@ stream, dropout follows the epoch. So a run that was killed and resumed ends wit
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ def train(
         VideoCNNError: the data cannot be used.
     """
     arguments = resumed_arguments(out, arguments) if resume else parse(arguments)
+    if tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise ArgumentError("--tensorboard: the package tensorboard is not there; pip install 'videocnn[tensorboard]'")
     manifest = clips.open_source(source)
     check_trainable(manifest)
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
