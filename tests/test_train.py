@@ -189,3 +189,26 @@ def test_curves_for_tensorboard_on_request(manifest, tmp_path):
     pytest.importorskip("tensorboard")
     train(manifest, tmp_path / "run", epochs=1, tensorboard=True, quiet=True, **TINY)
     assert list((tmp_path / "run" / "tensorboard").rglob("events*"))
+
+
+class Rigged(RunKeeper):
+    """A keeper whose second validation of three is the best: as many hits as the third and a lower loss."""
+
+    def measure(self):
+        super().measure()
+        return [(2.0, 0.5), (1.0, 0.75), (1.5, 0.75)][self.state["epoch"]]
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_model_keras_holds_the_weights_that_were_asked_for(manifest, tmp_path, monkeypatch, keep):
+    monkeypatch.setattr("videocnn.train.RunKeeper", Rigged)
+    train(manifest, tmp_path / "run", epochs=3, keep=keep, quiet=True, **TINY)
+    state = json.loads((tmp_path / "run" / "backup" / "state.json").read_text())
+    assert state["best"] == {"epoch": 2, "val_loss": 1.0, "val_hit@1": 0.75}
+    kept, last = weights(tmp_path / "run" / "model.keras"), weights(tmp_path / "run" / "last.keras")
+    assert all(np.array_equal(one, other) for one, other in zip(kept, last, strict=True)) == (keep == "last")
+
+
+def test_a_run_that_diverges_says_so(manifest, tmp_path):
+    with pytest.raises(RunError, match=r"diverged; .* --learning-rate below 100"):
+        train(manifest, tmp_path / "run", epochs=5, learning_rate=100.0, quiet=True, **TINY)

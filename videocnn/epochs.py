@@ -23,7 +23,7 @@ class RunKeeper(keras.callbacks.Callback):
 
     Args:
         folder: the run folder.
-        network: the uncompiled network, saved as `model.keras` (best) and `last.keras`.
+        network: the uncompiled network, saved as `model.keras` (best, or last) and `last.keras`.
         arguments: resolved arguments of the run.
         schedule: learning-rate schedule, see `videocnn.optimization`.
         num_videos: usable training videos; an epoch is as many clips, rounded to whole batches.
@@ -122,6 +122,11 @@ class RunKeeper(keras.callbacks.Callback):
             "loss": logs["loss"],
             "hit@1": logs["hit_at_1"],
         }
+        if not np.isfinite(logs["loss"]):
+            raise RunError(
+                f"{self.folder}: the loss of epoch {epoch + 1} is {logs['loss']}, the weights have diverged; start "
+                f"again with --overwrite and a --learning-rate below {self.arguments.learning_rate:g}"
+            )
         ends = self.progress() >= 1
         if self.validation is not None and (ends or (epoch + 1) % self.arguments.validate_every == 0):
             self.validate(row)
@@ -132,17 +137,21 @@ class RunKeeper(keras.callbacks.Callback):
         if ends or time.monotonic() - self.backed_up > 20 * self.backup_seconds:
             self.back_up(finished=ends)
 
-    def validate(self, row: dict[str, Any]) -> None:
-        """Add the validation figures to the row of this epoch and keep the weights if their loss is the best so far."""
+    def measure(self) -> tuple[float, float]:
+        """Return loss and clip hit@1 over the videos held out."""
         losses, hits = [], []
         for clips, labels in self.validation:
             scores, labels = self.model.predict_on_batch(clips), labels.numpy()
             losses.extend(-np.sum(labels * np.log(np.maximum(scores, 1e-12)), axis=1))
             hits.extend(labels[np.arange(len(labels)), scores.argmax(axis=1)] > 0)
-        loss, hit = float(np.mean(losses)), float(np.mean(hits))
-        row["val_loss"], row["val_hit@1"] = loss, hit
+        return float(np.mean(losses)), float(np.mean(hits))
+
+    def validate(self, row: dict[str, Any]) -> None:
+        """Add validation figures to the row of this epoch; keep the weights that hit most, of equal ones the surest."""
+        loss, hit = row["val_loss"], row["val_hit@1"] = self.measure()
         self.schedule.after_validation(loss)
-        if self.state["best"] is None or loss < self.state["best"]["val_loss"]:
+        best = self.state["best"]
+        if best is None or (hit, -loss) > (best["val_hit@1"], -best["val_loss"]):
             self.state["best"] = {"epoch": row["epoch"], "val_loss": loss, "val_hit@1": hit}
             write_file(self.folder / "model.keras", self.network.save)
         self.bar.console.print(
@@ -159,7 +168,7 @@ class RunKeeper(keras.callbacks.Callback):
             write_file(backup / weights, self.model.save_weights)
         else:
             write_file(self.folder / "last.keras", self.network.save)
-            if self.state["best"] is None:
+            if self.state["best"] is None or self.arguments.keep == "last":
                 write_file(self.folder / "model.keras", self.network.save)
         write_history(self.folder, self.state["history"])
         state = {**self.state, "finished": finished, "weights": weights, "schedule": self.schedule.state}

@@ -94,6 +94,13 @@ class TrainArguments:
         choices=("skip", "error", "hold"),
         default="skip",
     )
+    keep: str | None = argument(
+        str,
+        "weights of model.keras: best at validation (clip hit@1), or those at the end",
+        choices=("best", "last"),
+        paper="best",
+        modern="last",
+    )
     validate_every: int | None = argument(int, "epochs from one validation to the next", paper=1, modern=5)
     validation_clips: int = argument(int, "clips of a video at a validation, one view each", default=3)
     dtype: str = argument(str, "arithmetic of the network", choices=("float32", "bfloat16"), default="float32")

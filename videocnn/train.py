@@ -55,7 +55,8 @@ def train(
         **arguments: see `videocnn.recipes.TrainArguments`, which is also the command line's table.
 
     Returns:
-        The network with its best weights (the last ones where nothing is held out for validation).
+        The network with the weights of `model.keras`: the best at validation or the last, as `keep` says; the last
+        where nothing is held out.
 
     Raises:
         ArgumentError: an argument is unknown or has an impossible value.
@@ -81,7 +82,7 @@ def train(
     keeper = RunKeeper(folder, network, arguments, make_schedule(arguments), len(videos), validation, quiet=quiet)
     trainer = compile_trainer(network, arguments)
     if resume and keeper.restore(trainer):
-        return best_model(folder)
+        return kept_model(folder)
 
     stream = clips.train_clips(
         source, spec, arguments.batch_size, start=keeper.position, augment=arguments.augment, seed=arguments.seed,
@@ -101,7 +102,7 @@ def train(
             )
     finally:
         keeper.close()
-    return best_model(folder)
+    return kept_model(folder)
 
 
 def parse(arguments: dict[str, Any]) -> TrainArguments:
@@ -198,6 +199,6 @@ def describe(arguments: TrainArguments, source: Any, manifest: Any, num_videos: 
     }
 
 
-def best_model(folder: Path) -> keras.Model:
-    """Return the network with the run's best weights."""
+def kept_model(folder: Path) -> keras.Model:
+    """Return the network with the weights that the run kept."""
     return models.load_model(folder / "model.keras")

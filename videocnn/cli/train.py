@@ -45,7 +45,7 @@ def train(
 
     given = {name: value for name, value in arguments.items() if value is not None}
     run(manifest, out, resume=resume, overwrite=overwrite, tensorboard=tensorboard, **given)
-    typer.echo(f"{out}/model.keras holds the best weights. Next: videocnn evaluate {out} {manifest}")
+    typer.echo(f"{out}/model.keras is the network. Next: videocnn evaluate {out} {manifest}")
 
 
 def register(app: typer.Typer) -> None:
