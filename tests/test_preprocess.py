@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from videocnn.augment import AUGMENTATIONS, LUMA, Augmentation, augmented_view, find_augmentation, recoloured, zoomed
+from videocnn.augment import (
+    AUGMENTATIONS,
+    LUMA,
+    Augmentation,
+    augmented_view,
+    find_augmentation,
+    mixed,
+    recoloured,
+    zoomed,
+)
 from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize, random_view
 from videocnn.sampling import ClipError
 from videocnn.spec import ClipSpec
@@ -139,6 +148,42 @@ def test_each_colour_change_by_independent_arithmetic(name):
     assert min(factors) < -0.1
     assert max(factors) > 0.1
     assert np.abs(factors).max() <= 0.2 + 1e-3
+
+
+def test_channels_and_grey_by_independent_arithmetic():
+    clip = np.random.default_rng(0).integers(20, 160, (2, 3, 4, 3)).astype(np.uint8)
+    factors = []
+    for result in draw(recoloured, 20, clip, Augmentation(channels=0.3)):
+        amounts = result / clip
+        np.testing.assert_allclose(amounts, np.broadcast_to(amounts[0, 0, 0], amounts.shape), rtol=1e-4)
+        factors.append(amounts[0, 0, 0])
+    factors = np.array(factors)
+    assert factors.min() < 0.8
+    assert factors.max() > 1.2
+    assert np.abs(factors - 1).max() <= 0.3 + 1e-3
+    assert np.abs(factors - factors[:, :1]).max() > 0.1  # each channel its own
+    results = draw(recoloured, 100, clip, Augmentation(grey=0.3))
+    lost = [np.ptp(result, axis=-1).max() < 0.01 for result in results]
+    assert 15 < sum(lost) < 45
+    luma = clip @ np.array(LUMA)
+    np.testing.assert_allclose(results[lost.index(True)][..., 0], luma, atol=0.01)
+    np.testing.assert_allclose(results[lost.index(False)], clip, atol=0.01)
+
+
+def test_mixup_blends_clips_and_labels_in_the_same_shares():
+    clips = np.random.default_rng(0).normal(size=(4, 2, 3, 5, 3)).astype(np.float32)
+    labels = np.eye(4, dtype=np.float32)
+    views, targets = mixed(clips, labels, Augmentation(mixup=0.4), seed=tf.constant([1, 2], tf.int64))
+    for number in range(4):
+        share = targets[number, number].numpy()
+        assert 0.5 <= share <= 1
+        np.testing.assert_allclose(targets[number, 3 - number], 1 - share, atol=1e-6)
+        np.testing.assert_allclose(views[number], share * clips[number] + (1 - share) * clips[3 - number], atol=1e-5)
+    np.testing.assert_allclose(tf.reduce_sum(targets, 1), 1, atol=1e-6)
+    assert len(set(np.diag(targets))) == 4
+    unmixed, same = mixed(clips, labels, Augmentation(), seed=tf.constant([1, 2], tf.int64))
+    np.testing.assert_array_equal(unmixed, clips)
+    np.testing.assert_array_equal(same, labels)
 
 
 def test_colours_stay_in_range_and_motion_stays_motion():

@@ -30,6 +30,10 @@ class Augmentation:
         contrast: distances from the mean grey of the clip's first frame are multiplied by a factor from
             [1 - contrast, 1 + contrast].
         saturation: distances of a pixel from its own grey, likewise.
+        grey: probability that a clip loses its colours altogether.
+        channels: red, green and blue are each multiplied by a factor from [1 - channels, 1 + channels].
+        mixup: two clips of a batch and their labels are blended in shares lambda and 1 - lambda, drawn from Beta(mixup,
+            mixup) (Zhang et al. 2018); 0 blends nothing.
         frame_steps: multiples of the specification's `frame_step`, one drawn per clip among those for which the video
             is long enough; (1, 2) shows half of the clips at double speed.
     """
@@ -39,6 +43,9 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     saturation: float = 0.0
+    grey: float = 0.0
+    channels: float = 0.0
+    mixup: float = 0.0
     frame_steps: tuple[int, ...] = (1,)
 
     def __post_init__(self):
@@ -49,6 +56,9 @@ class Augmentation:
             "brightness": 0 <= self.brightness <= 1,
             "contrast": 0 <= self.contrast <= 1,
             "saturation": 0 <= self.saturation <= 1,
+            "grey": 0 <= self.grey <= 1,
+            "channels": 0 <= self.channels <= 1,
+            "mixup": self.mixup >= 0,
             "frame_steps": bool(self.frame_steps) and min(self.frame_steps) >= 1,
         }
         for name, fits in ranges.items():
@@ -58,7 +68,9 @@ class Augmentation:
 
 AUGMENTATIONS = {
     "paper": Augmentation(),
-    "modern": Augmentation(zoom=0.35, aspect=1.3, brightness=0.15, contrast=0.4, saturation=0.5),
+    "modern": Augmentation(
+        zoom=0.25, aspect=1.33, brightness=0.15, contrast=0.5, saturation=0.5, grey=0.2, channels=0.2, mixup=0.3
+    ),
 }
 
 
@@ -88,7 +100,7 @@ def augmented_view(frames: tf.Tensor, spec: ClipSpec, augment: Augmentation, *, 
         `(time, *spec.frame_size, 3)` in 0..255: uint8 for the paper's augmentation, float32 for others.
     """
     view = random_view(frames, spec, seed=seed) if augment.zoom is None else zoomed(frames, spec, augment, seed=seed)
-    if not (augment.brightness or augment.contrast or augment.saturation):
+    if not (augment.brightness or augment.contrast or augment.saturation or augment.grey or augment.channels):
         return view
     return recoloured(view, augment, seed=seed + 1_000_003)  # other numbers than the crop's
 
@@ -110,19 +122,43 @@ def zoomed(frames: tf.Tensor, spec: ClipSpec, augment: Augmentation, *, seed: tf
 
 
 def recoloured(clip: tf.Tensor, augment: Augmentation, *, seed: tf.Tensor) -> tf.Tensor:
-    """Change brightness, contrast and saturation of a clip `(time, height, width, 3)`: float32 in 0..255.
+    """Change brightness, contrast, saturation and channels of a clip `(time, height, width, 3)`: float32 in 0..255.
 
-    All three are one affine map of a pixel's colour, so they cost one small matrix product together.
+    All are one affine map of a pixel's colour, so they cost one small matrix product together.
     """
-    draws = 2 * tf.random.stateless_uniform((3,), seed) - 1
+    draws, others = 2 * tf.random.stateless_uniform((3,), seed) - 1, tf.random.stateless_uniform((4,), seed + 1)
     brightness, contrast, saturation = (
         255 * augment.brightness * draws[0],
         1 + augment.contrast * draws[1],
-        1 + augment.saturation * draws[2],
+        tf.where(others[3] < augment.grey, 0.0, 1 + augment.saturation * draws[2]),
     )
+    channels = 1 + augment.channels * (2 * others[:3] - 1)
     clip = tf.cast(clip, tf.float32)
     luma = tf.constant(LUMA)
     grey = tf.tensordot(tf.reduce_mean(clip[0], axis=(0, 1)), luma, 1)  # one frame tells it, at a tenth of the cost
     mix = contrast * (saturation * tf.eye(3) + (1 - saturation) * tf.tile(luma[:, None], [1, 3]))
-    colours = tf.matmul(tf.reshape(clip, (-1, 3)), mix) + ((1 - contrast) * grey + brightness)
+    colours = tf.matmul(tf.reshape(clip, (-1, 3)), mix * channels) + ((1 - contrast) * grey + brightness) * channels
     return tf.reshape(tf.clip_by_value(colours, 0.0, 255.0), tf.shape(clip))
+
+
+def mixed(
+    clips: tf.Tensor, labels: tf.Tensor, augment: Augmentation, *, seed: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Blend each clip of a batch and its labels with those of the clip that mirrors it in the batch.
+
+    Args:
+        clips: float32 `(batch, time, height, width, 3)`.
+        labels: float32 `(batch, classes)`, rows sum to 1.
+        augment: gives `mixup`.
+        seed: two whole numbers, int64 `(2,)`.
+
+    Returns:
+        The same shapes; a clip keeps at least half of itself.
+    """
+    if not augment.mixup:
+        return clips, labels
+    one, other = tf.unstack(tf.random.stateless_gamma((2, tf.shape(labels)[0]), seed, augment.mixup) + 1e-9)
+    share = tf.maximum(one, other) / (one + other)
+    weight = share[:, None, None, None, None]
+    clips = weight * clips + (1 - weight) * clips[::-1]
+    return clips, share[:, None] * labels + (1 - share[:, None]) * labels[::-1]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from videocnn.augment import Augmentation, augmented_view, find_augmentation
+from videocnn.augment import Augmentation, augmented_view, find_augmentation, mixed
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Skip, read_manifest
 from videocnn.parallel import default_workers
@@ -144,14 +144,18 @@ def train_clips(
         clip.set_shape((spec.num_frames, *spec.region_size, 3))
         label.set_shape((labels.shape[1],))
         clip = augmented_view(clip, spec, augment, seed=tf.stack([tf.constant(seed, tf.int64), position]))
-        return tf.ensure_shape(clip, (spec.num_frames, *spec.frame_size, 3)), label
+        return tf.ensure_shape(clip, (spec.num_frames, *spec.frame_size, 3)), label, position
+
+    def finish(clips, label, positions):
+        key = tf.stack([tf.constant(seed + 1, tf.int64), positions[0]])  # other numbers than the first clip's view
+        return mixed(normalize(clips, spec), label, augment, seed=key)
 
     # Views stay uint8 until they are batched, where the paper's augmentation allows it: a quarter of the copying.
     return (
         tf.data.Dataset.range(start, np.iinfo(np.int64).max)
         .map(view, num_parallel_calls=workers or default_workers())
         .batch(batch_size, drop_remainder=True)
-        .map(lambda clips, label: (normalize(clips, spec), label))
+        .map(finish)
         .prefetch(2)
     )
 

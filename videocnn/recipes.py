@@ -77,7 +77,7 @@ class TrainArguments:
     batch_size: int | None = argument(int, "clips a step", paper=32, modern=32)
     augment: str | None = argument(
         str,
-        "paper: crop and flip; modern: also colour and zoom",
+        "paper: crop and flip; modern: also zoom, colour and mixup",
         choices=("paper", "modern"),
         paper="paper",
         modern="modern",
