@@ -133,8 +133,7 @@ def open_data(
         return manifest, manifest, []
     shards = source if isinstance(source, Shards) else open_shards(source)
     whole = read_manifest(shards.folder / COPY, shards.manifest.class_names, check_files=False)
-    of_split = {video.path for video in whole.select(split).videos}
-    return shards, whole, [skip for skip in shards.skips if skip.path in of_split]
+    return shards, whole, list(shards.skips.get(split, ()))
 
 
 def names_of(videos: Sequence[Video], whole: Manifest) -> tuple[str, ...]:
