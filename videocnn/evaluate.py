@@ -74,7 +74,7 @@ def evaluate(
     network = run if isinstance(run, keras.Model) else load_network(run)
     folder = None if isinstance(run, keras.Model) or not Path(run).is_dir() else Path(run)
     spec = clip_spec(network)
-    data, whole, left_out = open_data(source, split)
+    data, whole = open_data(source)
     videos = clips.open_source(data).select(split).videos
     labels = matched_labels([(video.path, video.labels) for video in videos], spec.class_names)
     skips: list[Skip] = []
@@ -86,7 +86,7 @@ def evaluate(
     )
     seconds = time.monotonic() - begin
     order = {video.path: number for number, video in enumerate(whole.videos)}
-    skips = sorted([*skips, *left_out], key=lambda skip: order[skip.path])  # threads finish in any order
+    skips = sorted(skips, key=lambda skip: order[skip.path])  # threads finish in any order
     if not len(scored):
         raise EvaluationError(
             f"no video of split {split!r} could be scored; the first: {skips[0].path}: {skips[0].reason}"
@@ -119,21 +119,16 @@ def evaluate(
     return result
 
 
-def open_data(
-    source: Manifest | Shards | str | os.PathLike, split: str
-) -> tuple[Manifest | Shards, Manifest, list[Skip]]:
-    """Open what is to be measured.
+def open_data(source: Manifest | Shards | str | os.PathLike) -> tuple[Manifest | Shards, Manifest]:
+    """Open what is to be measured: where clips come from, and the manifest of the whole data set.
 
-    Returns:
-        Where clips come from; the manifest of the whole data set; and the videos of the split that were left out when
-        shards were written, which would otherwise vanish without a word.
+    Of shards that is the one they were written from; `eval_clips` lists the videos that they had to leave out.
     """
     if isinstance(source, Manifest) or not (isinstance(source, Shards) or Path(source).is_dir()):
         manifest = clips.open_source(source)
-        return manifest, manifest, []
+        return manifest, manifest
     shards = source if isinstance(source, Shards) else open_shards(source)
-    whole = read_manifest(shards.folder / COPY, shards.manifest.class_names, check_files=False)
-    return shards, whole, list(shards.skips.get(split, ()))
+    return shards, read_manifest(shards.folder / COPY, shards.manifest.class_names, check_files=False)
 
 
 def names_of(videos: Sequence[Video], whole: Manifest) -> tuple[str, ...]:
