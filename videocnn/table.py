@@ -74,7 +74,10 @@ def _check_header(path, header: list[str], columns: Sequence[str], delimiter: st
     missing = [column for column in columns if column not in header]
     if missing:
         found = delimiter.join(header)
-        raise TableError(f"{path}: no column {', '.join(map(repr, missing))} in its header ({found[:200]!r})")
+        raise TableError(
+            f"{path}: no column {', '.join(map(repr, missing))} in its header ({found[:200]!r}); "
+            "`videocnn data csv` makes a manifest of other tables, by the names of their columns"
+        )
     twice = [column for column in header if header.count(column) > 1]
     if twice:
         raise TableError(f"{path}: the header names the column {twice[0]!r} twice; rename or remove one")
