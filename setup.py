@@ -41,7 +41,8 @@ setup(
         "tfio": ["tensorflow-io>=0.37; sys_platform != 'win32' and python_version < '3.13'"],
         "tensorboard": ["tensorboard"],
         "test": TEST,
-        "jax": ["jax"],
+        # What tests hold results against; apart, because their newest need a NumPy that TensorFlow 2.17 cannot take.
+        "peers": ["jax", "opencv-python-headless", "tensorboard"],
         "bench": ["torch", "opencv-python-headless"],
     },
     entry_points={"console_scripts": ["videocnn = videocnn.cli:main"]},
