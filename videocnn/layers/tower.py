@@ -1,7 +1,6 @@
-"""Layers of the four networks: convolution over time, response normalisation, pooling, streams, frame differences.
+"""What a tower is made of: convolution over time, response normalisation, pooling.
 
-Clips come in and go out as `(batch, time, height, width, channels)`; only the spec layer leaves them alone. Written in
-`keras.ops`, so every backend gives the same values (section 3 of the paper: networks, fusion in time, two streams).
+Clips come in and go out as `(batch, time, height, width, channels)`. Section 3 of the paper: C, N and P.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from videocnn.spec import ClipSpec
+from videocnn.layers.folding import fold, unfold
 
 
 def _triple(value: int | tuple[int, int, int], what: str) -> tuple[int, int, int]:
@@ -20,16 +19,6 @@ def _triple(value: int | tuple[int, int, int], what: str) -> tuple[int, int, int
     if len(numbers) != 3 or any(not isinstance(number, int) or number < 1 for number in numbers):
         raise ValueError(f"{what}={value!r} is not one or three positive integers (time, height, width).")
     return numbers
-
-
-def _fold(x: Any) -> Any:
-    """Lay frames out as a batch of pictures: (B, T, H, W, C) -> (B T, H, W, C)."""
-    return ops.reshape(x, (-1, *x.shape[2:]))
-
-
-def _unfold(x: Any, num_frames: int) -> Any:
-    """Undo `_fold`: (B T, H, W, C) -> (B, T, H, W, C)."""
-    return ops.reshape(x, (-1, num_frames, *x.shape[1:]))
 
 
 @keras.saving.register_keras_serializable(package="videocnn")
@@ -109,10 +98,10 @@ class TemporalConv(keras.layers.Layer):
         x = self._windows(x, windows)  # (B, T', H, W, taps C)
         kernel = ops.transpose(ops.cast(self.kernel, self.compute_dtype), (1, 2, 0, 3, 4))
         kernel = ops.reshape(kernel, (*self.kernel_size[1:], taps * channels, self.filters))
-        x = ops.conv(_fold(x), kernel, self.strides[1:], self.padding, data_format="channels_last")
+        x = ops.conv(fold(x), kernel, self.strides[1:], self.padding, data_format="channels_last")
         if self.use_bias:
             x = ops.add(x, ops.cast(self.bias, self.compute_dtype))
-        return _unfold(self.activation(x), windows)
+        return unfold(self.activation(x), windows)
 
     def _windows(self, x: Any, windows: int) -> Any:
         """Lay the frames of each window side by side in the channels: (B, T, H, W, C) -> (B, T', H, W, taps C)."""
@@ -206,108 +195,9 @@ class FramePooling(keras.layers.Layer):
     """Keep the largest of each 2 x 2 pixels of every frame; odd sizes round up (27 -> 14), time stays as it is."""
 
     def call(self, x: Any) -> Any:
-        pooled = ops.max_pool(_fold(x), 2, 2, padding="same", data_format="channels_last")
-        return _unfold(pooled, x.shape[1])
+        pooled = ops.max_pool(fold(x), 2, 2, padding="same", data_format="channels_last")
+        return unfold(pooled, x.shape[1])
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, frames, height, width, channels = input_shape
         return (batch, frames, -(-height // 2), -(-width // 2), channels)
-
-
-@keras.saving.register_keras_serializable(package="videocnn")
-class Fovea(keras.layers.Layer):
-    """Cut the centre half of every frame at full resolution: 178 x 178 -> 89 x 89.
-
-    The result has `size // 2` pixels a side, from `(size - size // 2) // 2` on; where the centre cannot be met exactly
-    it lies half a pixel towards the top left.
-    """
-
-    def call(self, x: Any) -> Any:
-        height, width = x.shape[2] // 2, x.shape[3] // 2
-        top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
-        return x[:, :, top : top + height, left : left + width]
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        batch, frames, height, width, channels = input_shape
-        return (batch, frames, height // 2, width // 2, channels)
-
-
-@keras.saving.register_keras_serializable(package="videocnn")
-class Context(keras.layers.Layer):
-    """See the whole of every frame at half size: each pixel is the mean of 2 x 2, so 178 x 178 -> 89 x 89.
-
-    The result has `size // 2` pixels a side; of an odd size the last row or column is left out.
-    """
-
-    def call(self, x: Any) -> Any:
-        return _unfold(ops.average_pool(_fold(x), 2, 2, padding="valid", data_format="channels_last"), x.shape[1])
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        batch, frames, height, width, channels = input_shape
-        return (batch, frames, height // 2, width // 2, channels)
-
-
-@keras.saving.register_keras_serializable(package="videocnn")
-class FrameDifference(keras.layers.Layer):
-    """Turn colour frames into what changes between neighbours: grey, next frame minus this one, times `gain`.
-
-    Not the paper's: later work calls it RGB difference. `(B, T + 1, H, W, 3)` -> `(B, T, H, W, 1)`. Grey is the luma
-    0.299 R + 0.587 G + 0.114 B, in whatever unit the clip comes; a difference is some three times smaller than a
-    picture's own contrast, which the default gain makes up for.
-    """
-
-    def __init__(self, gain: float = 3.0, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.gain = gain
-
-    def call(self, x: Any) -> Any:
-        luma = ops.convert_to_tensor(np.array([[0.299], [0.587], [0.114]]), self.compute_dtype)
-        grey = ops.matmul(x, luma * self.gain)
-        return grey[:, 1:] - grey[:, :-1]
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], input_shape[1] - 1, *input_shape[2:4], 1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "gain": self.gain}
-
-
-@keras.saving.register_keras_serializable(package="videocnn")
-class ClipInput(keras.layers.Layer):
-    """Let a clip pass and remember, inside the saved model, how such clips are sampled and prepared.
-
-    Args:
-        spec: a `ClipSpec` or the dictionary of its `to_config()`.
-    """
-
-    def __init__(self, spec: ClipSpec | dict[str, Any], **kwargs: Any):
-        super().__init__(**kwargs)
-        self.spec = spec if isinstance(spec, ClipSpec) else ClipSpec(**spec)
-
-    def call(self, x: Any) -> Any:
-        return x
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return tuple(input_shape)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "spec": self.spec.to_config()}
-
-
-@keras.saving.register_keras_serializable(package="videocnn")
-class TakeFrames(keras.layers.Layer):
-    """Take `num_frames` frames of a longer clip, `frame_step` apart, from frame `start` on."""
-
-    def __init__(self, start: int, num_frames: int, frame_step: int = 1, **kwargs: Any):
-        super().__init__(**kwargs)
-        self.start, self.num_frames, self.frame_step = start, num_frames, frame_step
-
-    def call(self, x: Any) -> Any:
-        return x[:, self.start : self.start + (self.num_frames - 1) * self.frame_step + 1 : self.frame_step]
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], self.num_frames, *input_shape[2:])
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"start": self.start, "num_frames": self.num_frames, "frame_step": self.frame_step}
-        return {**super().get_config(), **own}
