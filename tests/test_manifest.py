@@ -326,7 +326,7 @@ def manifests(draw):
     return Manifest(tuple(videos))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(manifest=manifests())
 def test_round_trip(tmp_path_factory, manifest):
     folder = tmp_path_factory.getbasetemp() / "round_trip"

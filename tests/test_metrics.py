@@ -53,7 +53,7 @@ def test_equal_scores_are_worth_a_blind_guess():
 
 
 @given(scored(), st.integers(1, 6))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_hit_at_k_is_the_mean_over_all_orders_of_tied_classes(data, k):
     scores, labels = data
     scores, labels = scores[:1, :5], labels[:1, :5]
@@ -67,7 +67,6 @@ def test_hit_at_k_is_the_mean_over_all_orders_of_tied_classes(data, k):
 
 
 @given(scored(), st.integers(0, 2**32 - 1))
-@settings(deadline=None)
 def test_order_of_videos_and_classes_changes_nothing(data, seed):
     scores, labels = data
     rng = np.random.default_rng(seed)
@@ -79,7 +78,6 @@ def test_order_of_videos_and_classes_changes_nothing(data, seed):
 
 
 @given(scored(most_classes=8))
-@settings(deadline=None)
 def test_figures_stay_in_their_range(data):
     scores, labels = data
     assert (hit_at_k(scores, labels, 5) >= hit_at_k(scores, labels, 1) - 1e-12).all()
@@ -108,7 +106,6 @@ def test_tied_videos_share_the_last_rank():
 
 
 @given(scored())
-@settings(deadline=None)
 def test_average_precision_equals_the_area_under_precision_and_recall(data):
     scores, labels = data
     for c, value in enumerate(average_precision(scores, labels)):
@@ -130,7 +127,6 @@ def test_confusion_by_hand():
 
 
 @given(scored())
-@settings(deadline=None)
 def test_confusion_adds_up_to_the_videos_and_its_diagonal_to_hit_at_1(data):
     table = confusion(*data)
     np.testing.assert_allclose(table.sum(), len(data[0]))
@@ -237,7 +233,7 @@ def test_mean_average_precision_without_resampling_is_the_mean_over_classes():
 
 
 @given(scored(), st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_mean_average_precision_of_drawn_videos_by_a_plain_loop(data, seed):
     scores, labels = data
     rng = np.random.default_rng(seed)

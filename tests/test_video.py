@@ -114,7 +114,7 @@ def test_every_frame_is_the_one_asked_for(videos, kind):
 
 
 @pytest.mark.parametrize("kind", ["h264.mp4", "h264.mkv", "h264.avi", "mpeg4.avi", "vp9.webm"])
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(indices=st.lists(st.integers(0, NUM_FRAMES - 1), min_size=1, max_size=6))
 def test_any_indices_equal_frames_taken_one_by_one(videos, kind, indices):
     frames = read_frames(videos[kind], indices)
