@@ -11,6 +11,7 @@ Every process works for a while in every round, so that a machine that others us
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -295,6 +296,11 @@ def main() -> None:
         work(arguments)
         return
     names = [name for name in WORKERS if arguments.backend == "tensorflow" or name != "plain Keras"]
+    if importlib.util.find_spec("torch") is None:
+        names = [name for name in names if "PyTorch" not in name]
+        print("PyTorch is not installed: its rows are missing", file=sys.stderr)
+    if len(names) < 2:
+        raise SystemExit(f"--backend {arguments.backend}: nothing to compare with; install PyTorch")
     # Frees nothing that counts here, but keeps JAX from taking the whole GPU before PyTorch gets its share.
     environment = {"TF_CPP_MIN_LOG_LEVEL": "2", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
     workers = []
