@@ -41,6 +41,13 @@ def test_two_streams_are_fed_178_pixels(stream):
     assert TrainArguments(stream=stream, frame_size=120).resolve().frame_size == 120
 
 
+def test_differences_are_augmented_without_mixup():
+    arguments = TrainArguments(recipe="modern", frame_difference=True)
+    assert arguments.resolve().augment == "motion"
+    assert dataclasses.replace(arguments, augment="modern").resolve().augment == "modern"
+    assert dataclasses.replace(arguments, recipe="paper").resolve().augment == "paper"
+
+
 def test_resolved_arguments_survive_json_and_resolve_to_themselves():
     arguments = TrainArguments(recipe="modern", model="early_fusion", minutes=1.5).resolve()
     again = TrainArguments(**json.loads(json.dumps(arguments.to_config())))

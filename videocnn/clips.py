@@ -95,7 +95,7 @@ def train_clips(
         split: which videos; `None` takes all.
         start: position of the first clip. A run that stopped after n clips goes on at `start=n` with the clips that an
             uninterrupted one would have seen.
-        augment: `"paper"` (crop and flip), `"modern"` (zoom and colours as well), or an `Augmentation`.
+        augment: `"paper"` (crop and flip), `"modern"` (zoom, colours, mixup as well), `"motion"` or an `Augmentation`.
         short: videos too short for a clip: `"skip"` (counted and listed), `"error"`, or `"hold"` their last frame.
         cache: keep the decoded centre regions of all videos in memory from their first use.
         cache_limit: most memory for that, in GiB; more is an error at the start.

@@ -77,8 +77,8 @@ class TrainArguments:
     batch_size: int | None = argument(int, "clips a step", paper=32, modern=32)
     augment: str | None = argument(
         str,
-        "paper: crop and flip; modern: also zoom, colour and mixup",
-        choices=("paper", "modern"),
+        "paper: crop and flip; modern: also zoom, colour and mixup [its default for differences: motion, no mixup]",
+        choices=("paper", "modern", "motion"),
         paper="paper",
         modern="modern",
     )
@@ -132,6 +132,8 @@ class TrainArguments:
             # Two streams split the clip: they are fed the paper's 178, or as many pixels more than the recipe's size.
             full = filled["frame_size"] or 170
             filled["frame_size"] = full if self.stream == "full" else 2 * round(full * 178 / 340)
+        if self.frame_difference and given["augment"] is None and self.recipe == "modern":
+            filled["augment"] = "motion"
         for field in fields:
             if field.metadata["choices"] and filled[field.name] is not None:
                 check_choice(field.name, filled[field.name], field.metadata["choices"])
