@@ -161,6 +161,7 @@ def mixed(
         return clips, labels
     one, other = tf.unstack(tf.random.stateless_gamma((2, tf.shape(labels)[0]), seed, augment.mixup) + 1e-9)
     share = tf.maximum(one, other) / (one + other)
-    weight = share[:, None, None, None, None]
-    clips = weight * clips + (1 - weight) * clips[::-1]
-    return clips, share[:, None] * labels + (1 - share[:, None]) * labels[::-1]
+    # Row i has share[i] in column i and the rest in the mirrored one: a matrix product blends in one go over memory.
+    shares = tf.linalg.diag(share) + tf.linalg.diag(1 - share)[:, ::-1]
+    flat = tf.reshape(clips, (tf.shape(labels)[0], -1))
+    return tf.reshape(tf.matmul(shares, flat), tf.shape(clips)), tf.matmul(shares, labels)
