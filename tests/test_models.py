@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-import videocnn.layers
+import videocnn.layers.tower
 import videocnn.models.fusion
 import videocnn.models.interface
 from videocnn.layers import Context, Fovea
@@ -488,7 +488,7 @@ def test_decode_predictions_names_the_best_first():
 # The pages
 
 
-@pytest.mark.parametrize("module", [videocnn.layers, videocnn.models.fusion, videocnn.models.interface])
+@pytest.mark.parametrize("module", [videocnn.layers.tower, videocnn.models.fusion, videocnn.models.interface])
 def test_docstring_examples_run(module):
     result = doctest.testmod(module, extraglobs=vars(videocnn.models))
     assert result.attempted > 0
