@@ -199,7 +199,7 @@ def test_an_error_is_one_line(tmp_path):
     ("error", "code", "words"),
     [
         (ManifestError("\x1b[31m\udce9 and é"), 1, "error: \\x1b[31m\\udce9 and é\n"),
-        (PermissionError(13, "Permission denied", "/root/x"), 1, "error: /root/x: Permission denied\n"),
+        (PermissionError(13, "Permission denied", "/elsewhere/x"), 1, "error: /elsewhere/x: Permission denied\n"),
         (OSError(28, "No space left on device"), 1, "error: [Errno 28] No space left on device\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
