@@ -71,7 +71,7 @@ AUGMENTATIONS = {
     "modern": Augmentation(
         zoom=0.25, aspect=1.33, brightness=0.15, contrast=0.5, saturation=0.5, grey=0.2, channels=0.2, mixup=0.3
     ),
-    # Differences of frames hold little of a scene that could be learnt by heart, and cost more time to learn from.
+    # For differences of frames: mixup showed no gain there, and colours hardly matter to them.
     "motion": Augmentation(zoom=0.35, aspect=1.3, contrast=0.4),
 }
 
