@@ -9,12 +9,13 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from interrupts import listen_to_ctrl_c
 from typer.testing import CliRunner
 from videos import write_counting_video
 
 from videocnn import __version__, check, shards
-from videocnn.cli import data, make_app
-from videocnn.datasets import toy
+from videocnn.cli import data, make_app, official
+from videocnn.datasets import hmdb51, toy
 from videocnn.datasets.folder import csv_file, folder
 from videocnn.datasets.ucf101 import ucf101
 from videocnn.manifest import ManifestError, Skip, read_manifest
@@ -167,7 +168,8 @@ def test_shard_says_what_it_wrote(manifest, tmp_path, monkeypatch):
     [
         (data.folder, folder, {}),
         (data.csv, csv_file, {}),
-        (data.ucf101, ucf101, {"val_groups": None}),
+        (official.ucf101, ucf101, {"val_groups": None, "fold": None}),
+        (official.hmdb51, hmdb51.hmdb51, {"fold": None}),
         (data.toy, toy.make_toy, {"groups_per_class": "groups"}),
         (data.shard, shards.write_shards, {"frame_size": None, "crop_to_aspect_ratio": None, "frames_per_shard": None}),
         (data.check, check.check, {"timeout_seconds": "timeout"}),
@@ -237,6 +239,7 @@ def test_ctrl_c_ends_a_real_process(tmp_path):
         [sys.executable, "-m", "videocnn", "check", str(tmp_path / "manifest.csv")],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        preexec_fn=listen_to_ctrl_c,
     )
     # opening the writing end waits until the command has opened the reading end
     with open(tmp_path / "manifest.csv", "wb"):

@@ -142,7 +142,31 @@ def test_the_script_writes_three_folds(tmp_path, monkeypatch, capsys):
         assert Counter(video.split for video in manifest.videos) == {"train": 90, "val": 18, "test": 42}
         tested = {int(video.group[-2:]) for video in manifest.select("test").videos}
         assert tested == set(range(7 * fold - 6, 7 * fold + 1))
-    assert "fold3/manifest.csv: 150 videos; absent or unreadable: 0" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "fold3/manifest.csv: 150 videos, 3 classes, 75 groups" in out
+    assert "the lists name 150 videos of 3 classes; the official ones name 13,320 of 101" in out
+    assert "complete: all 150 listed videos of 3 classes are there" in out
+
+
+@pytest.mark.parametrize("folder", ["HandstandPushups", "HandStandPushups"])
+@pytest.mark.parametrize("file", ["HandstandPushups", "HandStandPushups"])
+@pytest.mark.parametrize("listed", ["HandstandPushups", "HandStandPushups"])
+def test_handstand_pushups_however_spelt(lists, tmp_path, folder, file, listed):
+    """The folder, the file names in it and the lists have been seen with either S."""
+    for _, name in names([1, *range(8, 13)]):
+        directory, base = name.split("/")
+        if directory == "HandstandPushups":
+            directory, base = folder, base.replace("HandstandPushups", file)
+        (tmp_path / "set" / directory).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / directory / base).write_bytes(b"video")
+    for path in lists.glob("t*.txt"):
+        path.write_text(path.read_text().replace("v_HandstandPushups", f"v_{listed}"))
+    found = ucf101(tmp_path / "set", lists)
+    assert (len(found.manifest), found.absent) == (36, ())
+    assert found.manifest.class_names == CLASSES
+    assert {video.group for video in found.manifest.videos if "Push" in video.path} == {
+        f"HandstandPushups_g{group:02d}" for group in (1, *range(8, 13))
+    }
 
 
 @pytest.mark.slow

@@ -1,26 +1,22 @@
-"""Write the manifests of UCF-101's three folds: `python prepare.py UCF-101 ucfTrainTestlist [OUT]`."""
+"""Write the manifests of UCF-101's three folds: `python prepare.py [UCF-101 ucfTrainTestlist [OUT]]`.
+
+Without folders, both are downloaded to OUT, by default the folder of this script.
+"""
 
 import sys
 from pathlib import Path
 
-from videocnn.datasets.prepare import prepare
-from videocnn.datasets.ucf101 import ucf101
+from videocnn.cli.official import ucf101
 from videocnn.errors import VideoCNNError
 
 
-def main(root: str, lists: str, out: str = str(Path(__file__).parent)) -> None:
-    """Write `OUT/fold1/manifest.csv` and so on."""
-    for fold in (1, 2, 3):
-        found = ucf101(root, lists, fold=fold)
-        print(*found.notes, sep="\n")
-        manifest, skips = prepare(found, Path(out) / f"fold{fold}")
-        print(
-            f"{out}/fold{fold}/manifest.csv: {len(manifest)} videos; absent or unreadable: {len(skips)}, in skipped.csv"
-        )
+def main(root: str | None = None, lists: str | None = None, out: str = str(Path(__file__).parent)) -> None:
+    """Write `OUT/fold1/manifest.csv` and so on, as `videocnn data ucf101 --fold all` does."""
+    ucf101(Path(out), root=root and Path(root), lists=lists and Path(lists), fold="all")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
+    if len(sys.argv) not in (1, 3, 4):
         sys.exit(__doc__)
     try:
         main(*sys.argv[1:])

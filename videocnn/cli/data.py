@@ -1,4 +1,4 @@
-"""`videocnn data toy|folder|csv|ucf101`, `videocnn check` and `videocnn shard`: from videos to what training reads."""
+"""`videocnn data toy|folder|csv`, `videocnn check` and `videocnn shard`: from videos to what training reads."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def folder(
     from videocnn.datasets.folder import folder as find
 
     found = find(root, group_pattern=group_pattern, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed)
-    _prepare(found, out, workers, quiet)
+    prepare_found(found, out, workers, quiet)
 
 
 @app.command()
@@ -91,37 +91,11 @@ def csv(
         val_fraction=val_fraction,
         seed=seed,
     )
-    _prepare(found, out, workers, quiet)
+    prepare_found(found, out, workers, quiet)
 
 
-@app.command()
-def ucf101(
-    root: Annotated[Path, typer.Option(help="UCF-101's folder of class folders; a part of it will do.")],
-    lists: Annotated[Path, typer.Option(help="The folder of the official lists, ucfTrainTestlist.")],
-    out: Out,
-    fold: Annotated[int, typer.Option(help="Official split.", min=1, max=3)] = 1,
-    val_groups: Annotated[
-        str | None,
-        typer.Option(help="Training groups that validate: 8,9,10, or none.  [default: the first three of the fold]"),
-    ] = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
-) -> None:
-    """Take UCF-101 with its official lists."""
-    from videocnn.datasets.ucf101 import ucf101 as find
-
-    numbers = None if val_groups is None else [] if val_groups == "none" else _numbers(val_groups)
-    _prepare(find(root, lists, fold=fold, val_groups=numbers), out, workers, quiet)
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r}: write numbers with commas between, 8,9,10, or none") from None
-
-
-def _prepare(found, out: Path, workers: int | None, quiet: bool) -> None:
+def prepare_found(found, out: Path, workers: int | None, quiet: bool) -> None:
+    """Say what was found, measure it, write it and say what was written."""
     from videocnn.datasets.prepare import prepare
 
     for note in found.notes:
@@ -192,6 +166,9 @@ def shard(
 
 def register(to: typer.Typer) -> None:
     """Add the commands to the application."""
+    from videocnn.cli import official
+
+    official.register(app)
     to.add_typer(app, name="data")
     to.command()(check)
     to.command()(shard)

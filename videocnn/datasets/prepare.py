@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from videocnn.groups import check_trainable, split_by_group, split_validation
@@ -24,11 +25,15 @@ class Found:
         manifest: the videos, with labels, splits and groups, not measured yet.
         skips: files that were left out, with reasons.
         notes: sentences for the user: what was absent, what was assumed.
+        listed: names of all the videos that official lists know, `"Archery/v_Archery_g01_c01.avi"`.
+        absent: those of them that are not there.
     """
 
     manifest: Manifest
     skips: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 def assign_splits(
@@ -84,6 +89,23 @@ def prepare(
     check_trainable(manifest)
     write_manifest(manifest, Path(out) / "manifest.csv")
     return read_manifest(Path(out) / "manifest.csv"), skips
+
+
+def measure_folds(folds: Mapping[int, Found], *, workers: int | None = None, quiet: bool = False) -> dict[int, Found]:
+    """Return the folds of one data set with every video measured once for all of them.
+
+    Videos that cannot be read stay as they were: `prepare` opens them again, and lists them.
+    """
+    first = next(iter(folds.values())).manifest
+    videos = {video.path: video for found in folds.values() for video in found.manifest.videos}
+    union = Manifest(tuple(dataclasses.replace(video, split="") for video in videos.values()), root=first.root)
+    measured, _ = measure(union, workers=workers, quiet=quiet)
+    lengths = {video.path: {"num_frames": video.num_frames, "fps": video.fps} for video in measured.videos}
+    result = {}
+    for fold, found in folds.items():
+        known = tuple(dataclasses.replace(video, **lengths.get(video.path, {})) for video in found.manifest.videos)
+        result[fold] = dataclasses.replace(found, manifest=dataclasses.replace(found.manifest, videos=known))
+    return result
 
 
 def describe(manifest: Manifest, most_classes: int = 20) -> str:

@@ -10,12 +10,29 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from videocnn.datasets.official import Source
 from videocnn.datasets.prepare import Found
 from videocnn.groups import UCF_NAME, split_validation
 from videocnn.manifest import Manifest, check_groups
 from videocnn.row import ManifestError, Skip, Video
 from videocnn.table import read_text
 
+NUM_VIDEOS, NUM_CLASSES, FOLDS = 13320, 101, (1, 2, 3)
+_PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
+VIDEOS = Source(
+    "https://www.crcv.ucf.edu/data/UCF101/UCF101.rar", _PAGE, "UCF101.rar", "UCF-101", keep=2, option="--archive"
+)
+# size and checksum as TensorFlow Datasets publishes them for this address
+LISTS = Source(
+    "https://www.crcv.ucf.edu/data/UCF101/UCF101TrainTestSplits-RecognitionTask.zip",
+    _PAGE,
+    "UCF101TrainTestSplits-RecognitionTask.zip",
+    "ucfTrainTestlist",
+    keep=1,
+    option="--lists-archive",
+    size=113943,
+    sha256="5c0d1a53b8ed364a2ac830a73f405e51bece7d98ce1254fd19ed4a36b224bd27",
+)
 VAL_GROUPS = {1: (8, 9, 10), 2: (1, 2, 3), 3: (1, 2, 3)}
 
 
@@ -50,10 +67,10 @@ def ucf101(
         raise ManifestError(f"{root}: there is no such folder; it should hold UCF-101's class folders")
     classes = _class_names(lists / "classInd.txt")
     present = _present(root)
-    videos, absent, listed = [], [], 0
+    videos, absent, listed = [], [], []
     for split in ("train", "test"):
         for name, label in _read_list(lists / f"{split}list{fold:02d}.txt", classes):
-            listed += 1
+            listed.append(name)
             number = int(UCF_NAME.fullmatch(name.split("/")[1])["number"])
             path = present.get(name) or present.get(name.casefold())
             if path is None:
@@ -61,7 +78,7 @@ def ucf101(
             else:
                 videos.append((Video(path, (label,), split, f"{label}_g{number:02d}"), number))
     if not videos:
-        raise ManifestError(f"{root}: none of the {listed} videos of fold {fold} is there, such as {absent[0][0]}")
+        raise ManifestError(f"{root}: none of the {len(listed)} videos of fold {fold} is there, such as {absent[0][0]}")
     manifest = Manifest(tuple(video for video, _ in videos), root=root)
     check_groups(manifest)
     wanted = VAL_GROUPS[fold] if val_groups is None else tuple(val_groups)
@@ -71,8 +88,8 @@ def ucf101(
     there = set(manifest.class_names)
     skips = tuple(Skip(name, "listed, but not there") for name, label in absent if label in there)
     notes = [
-        f"UCF-101 fold {fold}: {len(videos)} of {listed} listed videos are there, in {len(there)} of {len(classes)} "
-        f"classes; {len(absent)} are absent, {len(skips)} of them from these classes"
+        f"UCF-101 fold {fold}: {len(videos)} of {len(listed)} listed videos are there, in {len(there)} of "
+        f"{len(classes)} classes; {len(absent)} are absent, {len(skips)} of them from these classes"
     ]
     unlisted = len(set(present.values()) - {video.path for video, _ in videos})
     if unlisted:
@@ -80,7 +97,7 @@ def ucf101(
     notes.append(
         f"validation: groups {', '.join(map(str, wanted))} of the training part" if wanted else "no validation"
     )
-    return Found(manifest, skips, tuple(notes))
+    return Found(manifest, skips, tuple(notes), tuple(listed), tuple(name for name, _ in absent))
 
 
 def _validation(manifest: Manifest, numbers: dict[str, int], wanted: Collection[int]) -> Manifest:

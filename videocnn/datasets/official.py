@@ -1,0 +1,145 @@
+"""Official archives -> folders of videos and lists: download, verify, unpack, and remember what came.
+
+What UCF-101 and HMDB-51 share. `sources.json` beside the folders has the size and SHA-256 of every archive that was
+taken, so that a later run notices another one; published checksums are compared where there are any.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import urllib.parse
+from pathlib import Path
+
+from videocnn.datasets.archives import UnpackError, check_unpacker
+from videocnn.datasets.download import download, file_sha256
+from videocnn.datasets.prepare import Found
+from videocnn.datasets.unpack import unpack
+from videocnn.table import write_text
+
+RECORD = "sources.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """An archive at its official address.
+
+    Attributes:
+        url: where it is.
+        page: where a person finds it.
+        file: its name.
+        folder: what it is unpacked to.
+        keep: parts of the paths in it that stay, from the end.
+        option: the command's option that takes a downloaded copy.
+        size: bytes, where published.
+        sha256: hex digest, where published.
+    """
+
+    url: str
+    page: str
+    file: str
+    folder: str
+    keep: int
+    option: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+def obtain(
+    source: Source,
+    out: str | os.PathLike,
+    *,
+    url: str | None = None,
+    archive: str | os.PathLike | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+) -> tuple[Path, str]:
+    """Return the unpacked folder `out`/`source.folder`, and a sentence that says where it came from.
+
+    A folder that is there is taken as it is; otherwise `archive` is unpacked, or what `url` or the official address
+    gives, kept in `out`/download. Interrupted, it goes on where it was.
+
+    Raises:
+        DownloadError: it cannot be downloaded, or is not the file whose checksum is published.
+        UnpackError: it cannot be unpacked, or is not the one that came the first time.
+    """
+    out = Path(out)
+    folder = out / source.folder
+    if folder.is_dir():
+        return folder, f"{folder}: there already, not fetched again"
+    path = Path(archive) if archive is not None else out / "download" / _file_name(source, url)
+    if path.suffix.lower() == ".rar":
+        check_unpacker()  # before hours of downloading
+    if archive is None:
+        own = url is not None
+        hint = f"download {source.file} with a browser from {source.page} and give {source.option} FILE"
+        digest = download(
+            url if own else source.url,
+            path,
+            size=None if own else source.size,
+            sha256=None if own else source.sha256,
+            hint=hint,
+            quiet=quiet,
+        )
+    elif not path.is_file():
+        raise UnpackError(f"{path}: there is no such file")
+    else:
+        digest = file_sha256(path)
+    size = path.stat().st_size
+    _remember(
+        out / RECORD, source.file, {"from": str(path.name if url is None else url), "bytes": size, "sha256": digest}
+    )
+    count = unpack(path, folder, keep=source.keep, digest=digest, workers=workers, quiet=quiet)
+    vouched = "as published" if digest == source.sha256 else f"recorded in {RECORD}: no published one is known"
+    return folder, f"{path}: {size:,} bytes, SHA-256 {digest} ({vouched}); {count:,} files in {folder}"
+
+
+def completeness(found: Found, videos: int, classes: int, most: int = 10) -> list[str]:
+    """Say in sentences whether the official numbers of videos and classes are listed and there, and what is not."""
+    listed_classes = {name.split("/")[0] for name in found.listed}
+    notes = []
+    if (len(found.listed), len(listed_classes)) != (videos, classes):
+        notes.append(
+            f"the lists name {len(found.listed):,} videos of {len(listed_classes)} classes; the official ones name "
+            f"{videos:,} of {classes}"
+        )
+    absent = set(found.absent)
+    if not absent:
+        return [*notes, f"complete: all {len(found.listed):,} listed videos of {len(listed_classes)} classes are there"]
+    gone = sorted(listed_classes - {name.split("/")[0] for name in found.listed if name not in absent})
+    if gone:
+        notes.append(f"{len(gone)} classes have no video there: {_some(gone, most)}")
+    single = [name for name in found.absent if name.split("/")[0] not in gone]
+    if single:
+        notes.append(
+            f"{len(single):,} videos of the other classes are missing (skipped.csv has all): {_some(single, most)}"
+        )
+    return notes
+
+
+def _some(names: list[str], most: int) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _file_name(source: Source, url: str | None) -> str:
+    """Return the name to keep a download under: the URL's own where it tells the format."""
+    name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url or "").path).replace("\\", "/")).name
+    return name if name.lower().endswith((".rar", ".zip")) else source.file
+
+
+def _remember(path: Path, name: str, entry: dict) -> None:
+    """Write down what came under a name, or raise `UnpackError` where something else came before."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        known = record.get(name, entry)["sha256"]
+    except FileNotFoundError:
+        record, known = {}, entry["sha256"]
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        raise UnpackError(f"{path}: it cannot be read as the record of what came; remove it") from None
+    if known != entry["sha256"]:
+        raise UnpackError(
+            f"{name}: SHA-256 {entry['sha256']}, and {known} came the first time; one of them is damaged or changed; "
+            f"if you trust this one, remove {path}"
+        )
+    write_text(path, json.dumps(record | {name: entry}, indent=2, ensure_ascii=False) + "\n")
