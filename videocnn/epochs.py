@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from videocnn.distribute import Devices
+from videocnn.evaluate import predict_function
 from videocnn.parallel import progress_bar
 from videocnn.recipes import TrainArguments
 from videocnn.runs import RunError, write_file, write_history, write_json
@@ -28,6 +30,7 @@ class RunKeeper(keras.callbacks.Callback):
         schedule: learning-rate schedule, see `videocnn.optimization`.
         num_videos: usable training videos; an epoch is as many clips, rounded to whole batches.
         validation: dataset of `(clips, labels)`, or None.
+        devices: where the network computes.
         quiet: print nothing.
     """
 
@@ -40,9 +43,11 @@ class RunKeeper(keras.callbacks.Callback):
         num_videos: int,
         validation: Any,
         *,
+        devices: Devices,
         quiet: bool = False,
     ):
         super().__init__()
+        self.devices = devices
         self.folder, self.network, self.arguments, self.schedule = folder, network, arguments, schedule
         self.validation, self.quiet = validation, quiet
         self.steps_per_epoch = max(1, round(num_videos / arguments.batch_size))
@@ -94,13 +99,18 @@ class RunKeeper(keras.callbacks.Callback):
         self.first_step = self.step = self.state["epoch"] * self.steps_per_epoch
         self.bar = progress_bar("clips", quiet=self.quiet)
         self.bar.start()
+        # Keras itself would have every device predict the whole batch.
+        self.probabilities = (
+            self.model.predict_on_batch
+            if self.devices.strategy is None
+            else predict_function(self.network, self.devices)
+        )
         self.task = self.bar.add_task(self.arguments.model, total=None)
 
     def on_epoch_begin(self, epoch, logs=None):
         # Dropout's random state is not part of the weights: tie it to the epoch, so that a resumed run draws the same.
-        for layer in self.network.layers:
-            if isinstance(layer, keras.layers.Dropout):
-                layer.seed_generator.state.assign([self.arguments.seed, epoch])
+        self.devices.seed_dropout(self.network, self.arguments.seed, epoch)
+        self.epoch_began = time.monotonic()
 
     def on_train_batch_begin(self, batch, logs=None):
         self.model.optimizer.learning_rate = self.schedule.rate(self.progress())
@@ -118,9 +128,10 @@ class RunKeeper(keras.callbacks.Callback):
         row = {
             "epoch": epoch + 1,
             "clips": self.step * self.arguments.batch_size,
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "loss": logs["loss"],
             "hit@1": logs["hit_at_1"],
+            "train_seconds": round(time.monotonic() - self.epoch_began, 3),
         }
         if not np.isfinite(logs["loss"]):
             raise RunError(
@@ -141,7 +152,7 @@ class RunKeeper(keras.callbacks.Callback):
         """Return loss and clip hit@1 over the videos held out."""
         losses, hits = [], []
         for clips, labels in self.validation:
-            scores, labels = self.model.predict_on_batch(clips), labels.numpy()
+            scores, labels = self.probabilities(clips), labels.numpy()
             losses.extend(-np.sum(labels * np.log(np.maximum(scores, 1e-12)), axis=1))
             hits.extend(labels[np.arange(len(labels)), scores.argmax(axis=1)] > 0)
         return float(np.mean(losses)), float(np.mean(hits))

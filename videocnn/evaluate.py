@@ -17,12 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from videocnn import clips
+from videocnn.card import write_card
+from videocnn.distribute import Devices, open_devices
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Skip, Video, read_manifest, write_skips
 from videocnn.models import clip_spec
 from videocnn.parallel import progress_bar
 from videocnn.row import is_url
-from videocnn.runs import write_json
+from videocnn.runs import hardware, write_json
 from videocnn.saved import load_network
 from videocnn.scores import Scores, read_metrics, summarize, write_scores
 from videocnn.shard_reader import COPY, Shards, open_shards
@@ -44,6 +46,8 @@ def evaluate(
     num_views: int = 4,
     batch_size: int = 32,
     short: str = "skip",
+    gpus: int | str | None = None,
+    logical: int | None = None,
     quiet: bool = False,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -60,6 +64,8 @@ def evaluate(
         num_views: crops and flips a clip, 1 to 10.
         batch_size: views that the network sees at once; changes time and memory, not figures.
         short: videos too short for a clip: `"skip"` (counted and listed), `"error"`, or `"hold"` their last frame.
+        gpus: share every batch among so many GPUs, or `"all"`; by default one device computes.
+        logical: split the processor into so many devices and share among those, to try it without a GPU.
         quiet: print nothing.
         seed: of the bootstrap; clips and views are not random.
 
@@ -69,9 +75,11 @@ def evaluate(
     Raises:
         SavedNetworkError: `run` is no network of this package.
         EvaluationError: a label that the network does not know, no usable video, or a network that gives NaN.
+        DeviceError: the devices are not there, or were asked for too late.
         VideoCNNError: the data cannot be used, or the results cannot be written.
     """
-    network = run if isinstance(run, keras.Model) else load_network(run)
+    devices = open_devices(gpus, logical)
+    network = devices.place(run if isinstance(run, keras.Model) else load_network(run))
     folder = None if isinstance(run, keras.Model) or not Path(run).is_dir() else Path(run)
     spec = clip_spec(network)
     data, whole = open_data(source)
@@ -82,8 +90,9 @@ def evaluate(
     batches = clips.eval_clips(data, spec, split=split, skips=skips, **options)
     begin = time.monotonic()
     clip_scores, scored = score_clips(
-        predict_function(network), batches, len(videos), num_clips, num_views, expected=len(skips), quiet=quiet
-    )
+        predict_function(network, devices), batches, len(videos), num_clips, num_views,
+        expected=len(skips), quiet=quiet,
+    )  # fmt: skip
     seconds = time.monotonic() - begin
     order = {video.path: number for number, video in enumerate(whole.videos)}
     skips = sorted(skips, key=lambda skip: order[skip.path])  # threads finish in any order
@@ -107,6 +116,9 @@ def evaluate(
         "num_skipped": len(skips),
         "short": short,
         "num_parameters": network.count_params(),
+        "batch_size": batch_size,
+        "devices": list(devices.names),
+        "hardware": hardware(),
         "seconds": round(seconds, 2),
         "views_per_second": round(len(scored) * num_clips * num_views / seconds, 2),
     }
@@ -114,6 +126,8 @@ def evaluate(
         write_skips(skips, folder / f"skipped_{split}.csv")
         write_scores(kept, folder)
         write_json(folder / "metrics.json", {**read_metrics(folder), split: result})
+        if (folder / "run.json").is_file():
+            write_card(folder)
     if not quiet:
         print_result(result, skips, folder)
     return result
@@ -140,10 +154,19 @@ def names_of(videos: Sequence[Video], whole: Manifest) -> tuple[str, ...]:
     return tuple(v.path if is_url(v.path) else os.path.relpath(whole.file(v), top) for v in videos)
 
 
-def predict_function(network: keras.Model) -> Callable[[Any], np.ndarray]:
-    """Return a function from clips `(B, T, H, W, C)` to float32 probabilities `(B, num_classes)`."""
+def predict_function(network: keras.Model, devices: Devices | None = None) -> Callable[[Any], np.ndarray]:
+    """Return a function from clips `(B, T, H, W, C)` to float32 probabilities `(B, num_classes)`.
+
+    Args:
+        network: placed on `devices`.
+        devices: those that share every batch; by default one computes.
+    """
     shape = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
-    call = tf.function(lambda x: network(x, training=False)).get_concrete_function(shape)
+
+    def probabilities(x):
+        return network(x, training=False)
+
+    call = tf.function(devices.shared(probabilities) if devices else probabilities).get_concrete_function(shape)
     return lambda x: np.asarray(call(x), np.float32)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from videocnn.errors import VideoCNNError
 
-# A statistic of weighted videos: weights (num_resamples, num_videos) -> values (num_resamples,). A weight is how often
-# a video counts; all ones give the plain figure. One form for every figure is what makes one bootstrap serve all.
+# A statistic of weighted videos: weights (num_resamples, num_videos) -> values (num_resamples,), or one for each class.
+# A weight is how often a video counts; all ones give the plain figure. One form makes one bootstrap serve all figures.
 Statistic = Callable[[np.ndarray], np.ndarray]
 
 # Weights drawn at a time: 32 MB of float64, whatever the number of videos.
@@ -46,11 +46,12 @@ class Resampled:
     """A figure over all videos and over draws of their groups.
 
     Attributes:
-        value: the figure over all videos.
-        draws: float64 `(num_resamples,)`, the figure over each draw.
+        value: the figure over all videos; an array where the statistic has one a class.
+        draws: float64 `(num_resamples,)` or `(num_resamples, num_classes)`, the figure over each draw; NaN where a
+            draw has no video that counts.
     """
 
-    value: float
+    value: float | np.ndarray
     draws: np.ndarray
 
     def __sub__(self, other: Resampled) -> Resampled:
@@ -62,10 +63,11 @@ class Resampled:
 
         It covers the choice of videos, not the luck of a training run, and has no width where every video is right.
         """
-        if not len(self.draws):
+        draws = self.draws[~np.isnan(self.draws)]
+        if not len(draws):
             return Estimate(self.value, float("nan"), float("nan"))
         tail = 50 * (1 - confidence)
-        low, high = np.percentile(self.draws, [tail, 100 - tail])
+        low, high = np.percentile(draws, [tail, 100 - tail])
         return Estimate(self.value, float(low), float(high))
 
 
@@ -222,11 +224,17 @@ def mean_of(values: np.ndarray) -> Statistic:
     return lambda weights: weights @ values / weights.sum(axis=1)
 
 
-def mean_average_precision_of(scores: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> Statistic:
-    """Return the statistic "mean of `average_precision` over the classes that have a video"."""
+def average_precisions_of(scores: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> Statistic:
+    """Return the statistic "`average_precision` of each class": `(num_resamples, num_classes)`, NaN without a video."""
     scores, labels = _checked(scores, labels)
     group = group_numbers(groups)
-    return lambda weights: np.nanmean(_weighted_ap(scores, labels, weights, group), axis=1)
+    return lambda weights: _weighted_ap(scores, labels, weights, group)
+
+
+def mean_average_precision_of(scores: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> Statistic:
+    """Return the statistic "mean of `average_precision` over the classes that have a video"."""
+    by_class = average_precisions_of(scores, labels, groups)
+    return lambda weights: np.nanmean(by_class(weights), axis=1)
 
 
 def group_numbers(groups: Sequence[str]) -> np.ndarray:
@@ -253,18 +261,28 @@ def resample(statistic: Statistic, groups: Sequence[str], *, num_resamples: int 
     Clips of one group come from one source and stand or fall together (UCF-101), so groups are drawn and not videos.
 
     Args:
-        statistic: from `mean_of` or `mean_average_precision_of`.
+        statistic: from `mean_of`, `average_precisions_of` or `mean_average_precision_of`.
         groups: the group of each video; an empty name is a group of its own.
         num_resamples: number of draws; none where there are fewer than two groups.
         seed: seed of the draws; the same seed and groups give the same draws for every statistic.
     """
-    value = statistic(np.ones((1, len(groups))))
+    values = statistic(np.ones((1, len(groups))))
+    value = values[0] if values.ndim > 1 else float(values[0])
     if len(set(group_numbers(groups))) < 2:
-        return Resampled(float(value[0]), np.empty(0))
+        return Resampled(value, np.empty((0, *values.shape[1:])))
     draws = [statistic(weights) for weights in _bootstrap_weights(groups, num_resamples, seed)]
-    return Resampled(float(value[0]), np.concatenate(draws))
+    return Resampled(value, np.concatenate(draws))
 
 
 def estimate(statistic: Statistic, groups: Sequence[str], *, confidence: float = 0.95, **options) -> Estimate:
     """Return a figure with its interval: `resample(statistic, groups, **options).estimate(confidence)`."""
     return resample(statistic, groups, **options).estimate(confidence)
+
+
+def mean_over_folds(figures: Sequence[Resampled]) -> Resampled:
+    """Return the mean of a figure over folds, over all videos and over draws; folds without draws leave none."""
+    value = np.mean([figure.value for figure in figures], axis=0)
+    draws = [figure.draws for figure in figures]
+    return Resampled(
+        value if value.ndim else float(value), np.mean(draws, axis=0) if all(map(len, draws)) else draws[0][:0]
+    )

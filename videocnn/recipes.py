@@ -1,7 +1,8 @@
 """The one table of training arguments: what each means, what the paper's recipe says and what ours for little data.
 
-The command line, `train()` and `run.json` are all made from `TrainArguments`. An argument left at `None` takes the
-value of the recipe; `resolve()` gives the arguments that a run really uses.
+The command line, `train()` and `run.json` are all made from `TrainArguments`, those of fine-tuning from its child
+`TransferArguments`, which names only what differs. An argument left at `None` takes the value of the recipe;
+`resolve()` gives the arguments that a run really uses.
 
 The paper's recipe (section 4.1): SGD, momentum 0.9, weight decay 5e-4, batches of 32, 1e-3 lowered on plateau.
 """
@@ -15,6 +16,9 @@ from videocnn.errors import VideoCNNError
 
 NETWORKS = ("single_frame", "early_fusion", "late_fusion", "slow_fusion")
 STREAMS = ("full", "multires", "fovea", "context")
+REGIMES = ("scratch", "top", "top3", "all")
+# What a network that is fine-tuned has settled already.
+ARCHITECTURE = ("model", "stream", "width", "norm", "head", "frame_size", "frame_difference", "scale", "weights")
 
 
 class ArgumentError(VideoCNNError, ValueError):
@@ -22,7 +26,10 @@ class ArgumentError(VideoCNNError, ValueError):
 
 
 def argument(kind: type, help: str, *, choices: tuple[str, ...] = (), **values: Any) -> Any:
-    """Return a field of the table: `default=` for a fixed default, or `paper=` and `modern=` for one by recipe."""
+    """Return a field of the table: `default=` for a fixed default, or `paper=` and `modern=` for one by recipe.
+
+    In `TransferArguments`, a regime's value (`top=`) goes before a recipe's.
+    """
     default = values.get("default")
     return dataclasses.field(
         default=default, metadata={"kind": kind, "help": help, "choices": choices, "recipes": values}
@@ -121,8 +128,7 @@ class TrainArguments:
         given = {field.name: getattr(self, field.name) for field in fields}
         check_choice("recipe", self.recipe, ("paper", "modern"))
         filled = {
-            field.name: field.metadata["recipes"].get(self.recipe) if given[field.name] is None else given[field.name]
-            for field in fields
+            field.name: self.default_of(field) if given[field.name] is None else given[field.name] for field in fields
         }
         if given["epochs"] is not None and given["minutes"] is None:
             filled["minutes"] = None
@@ -138,11 +144,73 @@ class TrainArguments:
             if field.metadata["choices"] and filled[field.name] is not None:
                 check_choice(field.name, filled[field.name], field.metadata["choices"])
         check_ranges(filled)
-        return TrainArguments(**filled)
+        return type(self)(**filled)
+
+    def default_of(self, field: dataclasses.Field) -> Any:
+        """Return what an argument that is not given is worth."""
+        return field.metadata["recipes"].get(self.recipe)
 
     def to_config(self) -> dict[str, Any]:
         """Return the table as plain JSON values."""
         return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class TransferArguments(TrainArguments):
+    """Everything that decides what a fine-tuning computes: the same table, where it differs from training.
+
+    The network's architecture is that of the network it starts from; recipe and dtype are too, unless given.
+    """
+
+    regime: str = argument(
+        str,
+        "what learns: all, from random weights; a new classifier; fc6 and fc7 with it; all [top]",
+        choices=REGIMES,
+        default="top",
+    )
+    recipe: str = argument(
+        str, "where other defaults come from [that of RUN]", choices=("paper", "modern"), default="paper"
+    )
+    dropout: float | None = argument(
+        float, "share of units dropped before layers that learn, fc7 and classifier", paper=0.9, modern=0.5, scratch=0.5
+    )
+    learning_rate: float | None = argument(float, "learning rate at the start", paper=1e-3, modern=1e-3, all=1e-4)
+    epochs: int | None = argument(
+        int, "passes over the training videos, one clip a video", paper=100, modern=None, top=100, top3=100
+    )
+    minutes: float | None = argument(
+        float, "stop after this time, that for features apart", paper=None, modern=10.0, top=None, top3=None
+    )
+    dtype: str = argument(
+        str, "arithmetic of the network [that of RUN]", choices=("float32", "bfloat16"), default="float32"
+    )
+    features: bool | None = argument(
+        bool,
+        "compute the frozen layers' output once and train on what is kept",
+        scratch=False,
+        top=True,
+        top3=True,
+        all=False,
+    )
+    feature_epochs: int = argument(
+        int, "epochs of clips whose features are kept, later epochs see them again [20]", default=20
+    )
+
+    def default_of(self, field: dataclasses.Field) -> Any:
+        """Return what an argument that is not given is worth: by regime, else by recipe."""
+        values = field.metadata["recipes"]
+        return values[self.regime] if self.regime in values else values.get(self.recipe)
+
+    def resolve(self) -> TransferArguments:
+        """Fill and check as for training.
+
+        Raises:
+            ArgumentError: also for features of a regime that freezes nothing.
+        """
+        resolved = super().resolve()
+        if resolved.features and resolved.regime in ("scratch", "all"):
+            raise ArgumentError(f"--features: --regime {resolved.regime} freezes no layer; leave --features out")
+        return resolved
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -157,8 +225,8 @@ def check_ranges(values: dict[str, Any]) -> None:
         "width": (0.01, 16), "dropout": (0, 0.99), "frame_size": (32, 4096), "learning_rate": (0, 100),
         "momentum": (0, 0.9999), "weight_decay": (0, 10), "patience": (1, 1e9), "batch_size": (1, 65536),
         "label_smoothing": (0, 0.99), "epochs": (1, 1e9), "minutes": (0.001, 1e9), "validate_every": (1, 1e9),
-        "validation_clips": (1, 1000), "cache_limit": (0, 1e6), "seed": (0, 2**31 - 1),
+        "validation_clips": (1, 1000), "cache_limit": (0, 1e6), "seed": (0, 2**31 - 1), "feature_epochs": (1, 1e6),
     }  # fmt: skip
     for name, (low, high) in limits.items():
-        if values[name] is not None and not low <= values[name] <= high:
+        if values.get(name) is not None and not low <= values[name] <= high:
             raise ArgumentError(f"--{name.replace('_', '-')}: {values[name]} is not between {low:g} and {high:g}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import keras
 import tensorflow as tf
 
 from videocnn import clips, models
+from videocnn.card import write_card
+from videocnn.distribute import Devices, open_devices
 from videocnn.epochs import RunKeeper
 from videocnn.groups import check_trainable
 from videocnn.optimization import make_optimizer, make_schedule
@@ -39,6 +42,8 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
+    gpus: int | str | None = None,
+    logical: int | None = None,
     quiet: bool = False,
     **arguments: Any,
 ) -> keras.Model:
@@ -51,6 +56,9 @@ def train(
         resume: continue the run in `out` with the arguments it was started with.
         overwrite: replace a run that is in `out` already.
         tensorboard: also write curves to `out/tensorboard`.
+        gpus: share every batch among so many GPUs, or `"all"`; by default one device computes. A resumed run goes on
+            with the devices it had unless others are given.
+        logical: split the processor into so many devices and share among those, to try it without a GPU.
         quiet: print nothing.
         **arguments: see `videocnn.recipes.TrainArguments`, which is also the command line's table.
 
@@ -60,29 +68,77 @@ def train(
 
     Raises:
         ArgumentError: an argument is unknown or has an impossible value.
+        DeviceError: the devices are not there, are more than a batch has clips, or were asked for too late.
         RunError: the run folder exists, is not resumable, or cannot be written.
         VideoCNNError: the data cannot be used.
     """
     arguments = resumed_arguments(out, arguments) if resume else parse(arguments)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ArgumentError("--tensorboard: the package tensorboard is not there; pip install 'videocnn[tensorboard]'")
+    devices = open_devices(gpus, logical, resume=out if resume else None)
+    devices.share(arguments.batch_size)
     manifest = clips.open_source(source)
     check_trainable(manifest)
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
     network = build_network(arguments, manifest.class_names)
+    options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet}
+    return train_network(network, source, folder, arguments, **options)
+
+
+def train_network(
+    network: keras.Model,
+    source: Any,
+    folder: Path,
+    arguments: TrainArguments,
+    *,
+    resume: bool = False,
+    tensorboard: bool = False,
+    devices: Devices | None = None,
+    quiet: bool = False,
+    **more: Any,
+) -> keras.Model:
+    """Train a network, whatever its weights and whichever of its layers learn, in a run folder that is made already.
+
+    Args:
+        network: the uncompiled network; layers with `trainable=False` stay as they are.
+        source: as for `train`.
+        folder: the run folder.
+        arguments: resolved arguments; those of the architecture are on record only.
+        resume: continue what is in the folder.
+        tensorboard: also write curves.
+        devices: where to compute, from `open_devices` before the network was built; by default one device.
+        quiet: print nothing.
+        **more: plain values that `run.json` keeps beside the arguments.
+
+    Returns:
+        The network with the weights that the run keeps.
+
+    Raises:
+        RunError: resumed on other data.
+        DeviceError: more devices than a batch has clips.
+        VideoCNNError: the data cannot be used.
+    """
+    devices = devices or open_devices()
+    devices.share(arguments.batch_size)
+    manifest = clips.open_source(source)
     spec = models.clip_spec(network)
+    network = devices.place(network)
     videos, skipped = clips.usable(manifest.select("train"), spec, short=arguments.short)
     if not resume:
-        write_json(folder / "run.json", describe(arguments, source, manifest, len(videos), skipped))
+        write_json(folder / "run.json", {**describe(arguments, source, manifest, len(videos), skipped), **more})
     elif read_run(folder)["manifest_hash"] != manifest.hash:
         raise RunError(f"{folder}: was trained on other data than {source}; resume with the same videos")
 
     validation = validation_clips(source, manifest, spec, arguments)
-    keeper = RunKeeper(folder, network, arguments, make_schedule(arguments), len(videos), validation, quiet=quiet)
-    trainer = compile_trainer(network, arguments)
+    keeper = RunKeeper(
+        folder, network, arguments, make_schedule(arguments), len(videos), validation, devices=devices, quiet=quiet
+    )
+    with devices.scope():
+        trainer = compile_trainer(network, arguments)
     if resume and keeper.restore(trainer):
         return kept_model(folder)
+    record_devices(folder, devices, arguments, keeper.state["epoch"] + 1, quiet=quiet)
 
     stream = clips.train_clips(
         source, spec, arguments.batch_size, start=keeper.position, augment=arguments.augment, seed=arguments.seed,
@@ -92,7 +148,7 @@ def train(
     try:
         with video_errors():
             trainer.fit(
-                stream,
+                devices.split(stream, arguments.batch_size),
                 steps_per_epoch=keeper.steps_per_epoch,
                 initial_epoch=keeper.state["epoch"],
                 epochs=arguments.epochs or 10**9,
@@ -102,6 +158,7 @@ def train(
             )
     finally:
         keeper.close()
+    write_card(folder)
     return kept_model(folder)
 
 
@@ -118,6 +175,8 @@ def parse(arguments: dict[str, Any]) -> TrainArguments:
 def resumed_arguments(out: str | os.PathLike, given: dict[str, Any]) -> TrainArguments:
     """Return the arguments that the run in `out` was started with; `given` ones must agree with them."""
     stored = read_run(out)["arguments"]
+    if "regime" in stored:
+        raise RunError(f"{out}: was made by `videocnn finetune`; resume it with that")
     for name, value in given.items():
         if value is not None and name in stored and stored[name] != value:
             option = f"--{name.replace('_', '-')}"
@@ -155,7 +214,8 @@ def compile_trainer(network: keras.Model, arguments: TrainArguments) -> keras.Mo
     """Return a compiled model on the network's own layers, so that the network itself stays uncompiled."""
     trainer = keras.Model(network.inputs, network.outputs)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=arguments.label_smoothing)
-    trainer.compile(optimizer=make_optimizer(arguments), loss=loss, metrics=[hit_at_1])
+    # Weights are given only where a batch does not divide over several devices.
+    trainer.compile(optimizer=make_optimizer(arguments), loss=loss, weighted_metrics=[hit_at_1])
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer
 
@@ -189,7 +249,7 @@ def describe(arguments: TrainArguments, source: Any, manifest: Any, num_videos: 
     """Return what `run.json` says of a run."""
     return {
         "arguments": arguments.to_config(),
-        "data": str(source) if isinstance(source, (str, os.PathLike)) else str(manifest.root),
+        "data": os.path.abspath(source if isinstance(source, (str, os.PathLike)) else manifest.root),
         "manifest_hash": manifest.hash,
         "class_names": list(manifest.class_names),
         "num_train_videos": num_videos,
@@ -197,6 +257,19 @@ def describe(arguments: TrainArguments, source: Any, manifest: Any, num_videos: 
         "versions": versions(),
         "hardware": hardware(),
     }
+
+
+def record_devices(folder: Path, devices: Devices, arguments: TrainArguments, epoch: int, *, quiet: bool) -> None:
+    """Add to `run.json` where the run computes from `epoch` on, if that is new, and print it if it is noteworthy."""
+    run = read_run(folder)
+    known = run.get("devices", [])
+    entry = devices.record(arguments.batch_size, arguments.learning_rate, epoch)
+    changed = not known or {**known[-1], "from_epoch": epoch} != entry
+    if changed:
+        write_json(folder / "run.json", {**run, "devices": [*known, entry]})
+    if not quiet and (len(devices) > 1 or (known and changed)):
+        before = f" (before: {', '.join(known[-1]['names'])})" if known and changed else ""
+        print(devices.describe(arguments.batch_size, arguments.learning_rate) + before, file=sys.stderr)
 
 
 def kept_model(folder: Path) -> keras.Model:

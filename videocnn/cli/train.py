@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from videocnn.cli.run import Gpus, Logical
 from videocnn.recipes import TrainArguments
 
 
@@ -16,8 +17,9 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
     recipes, help = field.metadata["recipes"], field.metadata["help"]
     if field.metadata["choices"]:
         help += f": {' | '.join(field.metadata['choices'])}"
-    if "paper" in recipes:
-        help += f" [paper: {shown(recipes['paper'])}, modern: {shown(recipes['modern'])}]"
+    values = [f"{name}: {shown(value)}" for name, value in recipes.items() if name != "default"]
+    if values:
+        help += f" [{', '.join(values)}]"
     flags = f"--{field.name.replace('_', '-')}"
     if field.metadata["kind"] is bool:
         flags = f"{flags}/--no-{field.name.replace('_', '-')}"
@@ -28,7 +30,9 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
 
 def shown(value: Any) -> str:
     """Return a recipe's value as help shows it."""
-    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "-", True: "yes", False: "no"}[value]
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def train(
@@ -38,13 +42,16 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the run in --out")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write curves to OUT/tensorboard")] = False,
+    gpus: Gpus = None,
+    logical: Logical = None,
     **arguments: Any,
 ) -> None:
     """Train one of the paper's networks on videos of split train, watching those of split val."""
     from videocnn.train import train as run
 
     given = {name: value for name, value in arguments.items() if value is not None}
-    run(manifest, out, resume=resume, overwrite=overwrite, tensorboard=tensorboard, **given)
+    options = {"resume": resume, "overwrite": overwrite, "tensorboard": tensorboard, "gpus": gpus, "logical": logical}
+    run(manifest, out, **options, **given)
     typer.echo(f"{out}/model.keras is the network. Next: videocnn evaluate {out} {manifest}")
 
 
