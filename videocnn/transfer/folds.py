@@ -1,0 +1,203 @@
+"""Several folds of one data set: fine-tuned and measured one after the other, then their mean and spread.
+
+UCF-101 has three official splits; section 4.2 of the paper reports the mean over them (Table 3).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from videocnn import clips
+from videocnn.errors import VideoCNNError
+from videocnn.evaluate import evaluate
+from videocnn.metrics import Resampled, mean_over_folds
+from videocnn.recipes import ARCHITECTURE
+from videocnn.runs import read_run, write_json
+from videocnn.scores import read_metrics, read_scores, resample_figures
+from videocnn.tables import CHANCE, FIGURES, counted, interval, percent
+from videocnn.transfer.run import finetune
+
+
+class FoldError(VideoCNNError):
+    """A folder holds no folds, or folds that do not belong together."""
+
+
+def find_folds(folder: str | os.PathLike) -> dict[str, Path]:
+    """Return the folds of a folder in their order: `fold1/manifest.csv`, or `fold1` as a folder of shards, and so on.
+
+    Raises:
+        FoldError: there are fewer than two.
+    """
+    found = {}
+    for path in Path(folder).glob("fold*"):
+        if re.fullmatch(r"fold[1-9]\d*", path.name):
+            source = path if (path / "index.json").is_file() else path / "manifest.csv"
+            if source.exists():
+                found[path.name] = source
+    if len(found) < 2:
+        raise FoldError(
+            f"{folder}: holds {counted(len(found), 'fold')}; several are fold1/manifest.csv, fold2/manifest.csv, ... "
+            "(or folders of shards fold1, fold2, ...)"
+        )
+    return dict(sorted(found.items(), key=lambda item: int(item[0][4:])))
+
+
+def finetune_folds(
+    network: keras.Model | str | os.PathLike,
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    num_clips: int = 50,
+    num_views: int = 4,
+    resume: bool = False,
+    overwrite: bool = False,
+    quiet: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Fine-tune on every fold, measure each on its own test videos, and report mean and spread (Table 3).
+
+    Args:
+        network: as for `finetune`; the same for every fold.
+        folder: holds `fold1/manifest.csv`, `fold2/manifest.csv`, ..., or folders of shards of these names.
+        out: gets a run folder for every fold, `fold1`, `fold2`, ..., and `folds.json`.
+        num_clips: evenly spread clips of a test video (the paper: 50).
+        num_views: crops and flips a clip.
+        resume: continue: finished folds are kept, one that was begun goes on, the others follow with its arguments.
+        overwrite: replace the runs that are in `out` already.
+        quiet: print nothing.
+        **options: other arguments of `finetune`.
+
+    Returns:
+        What `summarize_folds` says of the folds.
+
+    Raises:
+        FoldError: there are no folds, or they have other classes.
+        VideoCNNError: as for `finetune` and `evaluate`.
+    """
+    sources = find_folds(folder)
+    check_folds({name: clips.open_source(source) for name, source in sources.items()})
+    for name, source in sources.items():
+        run = Path(out) / name
+        begun = (run / "run.json").is_file()
+        if resume and not begun:
+            options = {**arguments_of(Path(out)), **options}
+        finetune(network, source, run, resume=resume and begun, overwrite=overwrite, quiet=quiet, **options)
+        measure(run, source, num_clips=num_clips, num_views=num_views, quiet=quiet)
+    result = summarize_folds([Path(out) / name for name in sources])
+    write_json(Path(out) / "folds.json", result)
+    return result
+
+
+def check_folds(manifests: Mapping[str, Any]) -> None:
+    """Raise `FoldError` unless all folds have the same classes and each has test videos."""
+    (first, reference), *_ = manifests.items()
+    for name, manifest in manifests.items():
+        if manifest.class_names != reference.class_names:
+            differing = ", ".join(sorted(set(manifest.class_names) ^ set(reference.class_names))[:5]) or "their order"
+            raise FoldError(f"{name} and {first} have other classes ({differing}); prepare all folds from one data set")
+        if not len(manifest.select("test")):
+            raise FoldError(f"{name}: has no video of split 'test' to be measured on; prepare it with its test videos")
+
+
+def arguments_of(out: Path) -> dict[str, Any]:
+    """Return the arguments that the runs in `out` were started with, none where there is no run yet."""
+    for run in sorted(out.glob("fold*")):
+        if (run / "run.json").is_file():
+            stored = read_run(run)["arguments"]
+            return {name: value for name, value in stored.items() if name not in ARCHITECTURE}
+    return {}
+
+
+def measure(run: Path, source: str | os.PathLike, *, num_clips: int, num_views: int, quiet: bool = False) -> None:
+    """Evaluate a finished run on its test videos, unless the same weights were measured in the same way already."""
+    done = read_metrics(run).get("test", {})
+    same = (done.get("num_clips"), done.get("num_views")) == (num_clips, num_views)
+    if not same or (run / "metrics.json").stat().st_mtime_ns < (run / "model.keras").stat().st_mtime_ns:
+        evaluate(run, source, split="test", num_clips=num_clips, num_views=num_views, quiet=quiet)
+
+
+def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0) -> dict[str, Any]:
+    """Return the figures of every fold, their mean with an interval, and their spread.
+
+    Args:
+        runs: the run folder of each fold, evaluated.
+        split: the split whose kept scores are read.
+        seed: of the bootstrap.
+
+    Returns:
+        `folds`, the figures of each by the name of its folder; `mean`, each figure's mean over the folds
+        `{"value", "low", "high"}`; `spread`, their standard deviation over the folds (n - 1); chance, and what the
+        figures rest on.
+    """
+    results = {Path(run).name: read_metrics(run)[split] for run in runs}
+    means = {name: figure.estimate() for name, figure in mean_figures(runs, split, seed=seed).items()}
+    values = {name: [result[name]["value"] for result in results.values()] for name in FIGURES}
+    return {
+        "split": split,
+        "seed": seed,
+        "num_clips": sorted({result["num_clips"] for result in results.values()}),
+        "num_views": sorted({result["num_views"] for result in results.values()}),
+        "num_videos": sum(result["num_videos"] for result in results.values()),
+        "num_skipped": sum(result["num_skipped"] for result in results.values()),
+        "chance_hit_at_1": float(np.mean([result["chance_hit_at_1"] for result in results.values()])),
+        "chance_hit_at_5": float(np.mean([result["chance_hit_at_5"] for result in results.values()])),
+        "folds": {name: {figure: result[figure] for figure in FIGURES} for name, result in results.items()},
+        "mean": {
+            name: {key: None if np.isnan(value) else value for key, value in dataclasses.asdict(figure).items()}
+            for name, figure in means.items()
+        },
+        "spread": {name: float(np.std(column, ddof=1)) for name, column in values.items()},
+    }
+
+
+def mean_figures(runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0) -> dict[str, Resampled]:
+    """Return each figure's mean over folds, over all videos and over draws of groups, for every fold its own draws.
+
+    The test videos of the folds are taken to be others in each, as UCF-101's are. The difference of two results, of
+    two networks on the same folds, is paired.
+    """
+    folds = [resample_figures(read_scores(run, split), seed=seed + number) for number, run in enumerate(runs)]
+    return {name: mean_over_folds([fold[name] for fold in folds]) for name in folds[0]}
+
+
+def print_folds(result: dict[str, Any], *, console: Console | None = None) -> None:
+    """Print what `summarize_folds` found: a row a fold, the mean, the spread, chance."""
+    console = console or Console()
+    names = ("video_hit_at_1", "video_hit_at_5", "mean_average_precision", "clip_hit_at_1")
+    table = Table(title=Text(f"split {result['split']}, % [95 % interval]"), title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("fold", overflow="fold")
+    for name in names:
+        table.add_column(FIGURES[name], justify="right", no_wrap=True)
+    for label, figures in [*result["folds"].items(), ("mean", result["mean"])]:
+        table.add_row(
+            Text(label), *(Text(f"{percent(figures[name]['value'])}\n{interval(figures[name])}") for name in names)
+        )
+    table.add_row("spread", *(percent(result["spread"][name]) for name in names))
+    chance = (percent(result[f"chance_hit_at_{k}"]) for k in (1, 5))
+    table.add_row("chance", *chance, "", percent(result["chance_hit_at_1"]))
+    console.print(table)
+    sampling = [
+        " or ".join(counted(count, noun) for count in result[name])
+        for name, noun in (("num_clips", "clip"), ("num_views", "view"))
+    ]
+    lines = (
+        f"{counted(len(result['folds']), 'fold')}, {counted(result['num_videos'], 'test video')} in all, "
+        f"{counted(result['num_skipped'], 'video')} skipped; {sampling[0]} a video, {sampling[1]} a clip; "
+        f"bootstrap over the groups of each fold, seed {result['seed']}",
+        "spread: standard deviation over the folds (n - 1)",
+        CHANCE,
+    )
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
