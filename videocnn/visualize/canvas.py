@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from videocnn.errors import VideoCNNError
 from videocnn.runs import write_file
 
 # Okabe and Ito's palette: distinct under all common forms of colour blindness.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
+HEAT = "viridis"  # its lightness grows evenly, so it reads in grey print as well
 
 
 class PictureError(VideoCNNError):
@@ -20,8 +24,16 @@ class PictureError(VideoCNNError):
 
 
 def plain(text: str) -> str:
-    """Return text that matplotlib draws as it is: dollar signs would start a formula."""
-    return text.replace("$", r"\$")
+    """Return text that matplotlib draws as it is: dollar signs would start a formula, and bytes are no letters."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown.replace("$", r"\$")
+
+
+def text_inches(texts: Iterable[str], size: float) -> float:
+    """Return the width in inches of the widest of some texts at a font size in points."""
+    font = FontProperties(size=size)
+    widths = (text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] for text in texts)
+    return max(widths, default=0.0) / 72
 
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> None:

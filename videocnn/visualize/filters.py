@@ -78,13 +78,24 @@ def colour_share(kernel: np.ndarray) -> float:
     return float(1 - grey / energy) if energy else 0.0
 
 
+def filter_pictures(kernel: np.ndarray) -> np.ndarray:
+    """Return filters `(time, height, width, channels, filters)` as RGB pictures 0..1, float32, 0.5 where they are 0.
+
+    Every filter is scaled by its largest weight, over all its steps.
+    """
+    peak = np.abs(kernel).max(axis=(0, 1, 2, 3), keepdims=True)
+    pictures = (0.5 + 0.5 * kernel / np.where(peak > 0, peak, 1)).astype(np.float32)
+    return np.repeat(pictures, 3, axis=3) if kernel.shape[3] == 1 else pictures
+
+
 def mosaic(kernel: np.ndarray) -> np.ndarray:
     """Lay filters `(time, height, width, channels, filters)` out as strips: float32 RGB, 0..1, `(rows, columns, 3)`."""
-    steps, height, width, channels, filters = kernel.shape
-    peak = np.abs(kernel).max(axis=(0, 1, 2, 3), keepdims=True)
-    pictures = 0.5 + 0.5 * kernel / np.where(peak > 0, peak, 1)
-    pictures = np.repeat(pictures, 3, axis=3) if channels == 1 else pictures
-    across = 12 if steps == 1 else -(-16 // steps)
+    return strips(filter_pictures(kernel), 12 if len(kernel) == 1 else -(-16 // len(kernel)))
+
+
+def strips(pictures: np.ndarray, across: int) -> np.ndarray:
+    """Lay pictures `(time, height, width, 3, filters)` out, `across` strips a row."""
+    steps, height, width, _, filters = pictures.shape
     down = -(-filters // across)
     strip = steps * (width + GAP)
     image = np.ones((down * (height + GAP) + GAP, across * (strip + 2 * GAP) - GAP, 3), np.float32)

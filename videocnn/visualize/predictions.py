@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from videocnn.manifest import Manifest
+from videocnn.models import clip_spec
 from videocnn.sampling import even_clips
+from videocnn.selection import timeline, usable
 from videocnn.spec import ClipSpec
 from videocnn.video import probe, read_frames
 from videocnn.visualize.canvas import BLUE, GREY, ORANGE, PictureError, plain
+from videocnn.visualize.strip import shown_frames
 
 MOST_FRAMES = 5
 
@@ -30,9 +35,51 @@ def film_strip(path: str | os.PathLike, spec: ClipSpec, num_frames: int = MOST_F
     Raises:
         VideoError: the file cannot be read.
     """
-    clip = even_clips(probe(path).num_frames, 1, spec.num_frames, spec.frame_step, hold_last=True)[0]
-    places = np.unique(np.linspace(0, len(clip) - 1, num_frames).round().astype(int))
-    return read_frames(path, np.unique(clip[places]), spec.region_size, crop_to_aspect_ratio=True)
+    info = probe(path)
+    ticks = timeline(info.num_frames, info.fps, spec)
+    clip = ticks[even_clips(len(ticks), 1, spec.num_frames, spec.frame_step, hold_last=True)[0]]
+    chosen = clip[shown_frames(len(clip), num_frames)]
+    return read_frames(path, np.unique(chosen), spec.region_size, crop_to_aspect_ratio=True)
+
+
+def predict_and_plot(
+    model: keras.Model, manifest: Manifest, *, split: str = "test", count: int = 5, num_clips: int = 20, seed: int = 0
+) -> Figure:
+    """Predict some videos of a split and draw them with `plot_predictions`.
+
+    Args:
+        model: a trained network.
+        manifest: the data set.
+        split: the split.
+        count: most videos, drawn at random among those that are long enough for a clip.
+        num_clips: evenly spread clips a video, four views each.
+        seed: decides which videos.
+
+    Raises:
+        VideoCNNError: no usable video, a label that the network does not know, or a file that cannot be read.
+    """
+    from videocnn.evaluate import matched_labels
+    from videocnn.predict import predict
+
+    spec, part = clip_spec(model), manifest.select(split)
+    matched_labels([(video.path, video.labels) for video in part.videos], spec.class_names)
+    numbers, _ = usable(part, spec)
+    videos = [part.videos[number] for number in drawn(numbers, count, seed=seed)]
+    files = [part.file(video) for video in videos]
+    strips = [film_strip(file, spec) for file in files]
+    predictions = predict(model, files, num_clips=num_clips)
+    figure = plot_predictions(strips, [p.labels for p in predictions], [video.labels for video in videos])
+    figure.suptitle(
+        f"{plain(model.name)}: {len(videos)} of {len(numbers)} videos of split {plain(split)}, drawn at random "
+        f"(seed {seed})",
+        fontsize=9,
+    )
+    return figure
+
+
+def drawn(numbers: np.ndarray, count: int, *, seed: int) -> np.ndarray:
+    """Draw `count` of some numbers, or all if there are fewer, each at most once; they come back in their order."""
+    return np.sort(np.random.default_rng(seed).choice(numbers, min(count, len(numbers)), replace=False))
 
 
 def plot_predictions(

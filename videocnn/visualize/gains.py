@@ -1,0 +1,142 @@
+"""What one network gains on another, class by class: change in average precision, its two ends (the paper's Table 2).
+
+Kept scores of two run folders come in; both are measured on the same videos and the same draws of groups.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from videocnn.compare import check_same_data, common_videos
+from videocnn.metrics import Estimate, Resampled, average_precisions_of, resample
+from videocnn.scores import Scores, read_scores
+from videocnn.tables import counted
+from videocnn.visualize.canvas import BLUE, ORANGE, PictureError, plain, text_inches
+
+
+@dataclasses.dataclass(frozen=True)
+class Gain:
+    """How much better one class is ranked by the first network than by the second.
+
+    Attributes:
+        class_name: the class.
+        change: difference of average precisions, -1..1, with its interval.
+        num_videos: videos of the class.
+    """
+
+    class_name: str
+    change: Estimate
+    num_videos: int
+
+
+def precision_gains(first: Scores, second: Scores, *, seed: int = 0) -> list[Gain]:
+    """Return first minus second by class, the largest gain first; classes without a video are left out.
+
+    Args:
+        first, second: scores of the same videos in the same order.
+        seed: of the bootstrap; draws of groups without a video of a class tell nothing of it and are left out.
+    """
+    ends = [
+        resample(average_precisions_of(kept.video_scores, kept.labels, kept.groups), kept.groups, seed=seed)
+        for kept in (first, second)
+    ]
+    change, counts = ends[0] - ends[1], (first.labels > 0).sum(axis=0)
+    gains = [
+        Gain(name, Resampled(float(change.value[column]), change.draws[:, column]).estimate(), int(counts[column]))
+        for column, name in enumerate(first.class_names)
+        if counts[column]
+    ]
+    return sorted(gains, key=lambda gain: -gain.change.value)
+
+
+def plot_gains(
+    first: str | os.PathLike, second: str | os.PathLike, split: str = "test", *, num_classes: int = 10, seed: int = 0
+) -> Figure:
+    """Draw the classes that gain and lose most from the second network to the first, as bars with 95 % intervals.
+
+    Gains are filled and to the right, losses hatched and to the left.
+
+    Args:
+        first: a run folder, for example slow fusion.
+        second: another, for example single-frame, evaluated on the same split of the same data.
+        split: the split.
+        num_classes: most classes at either end.
+        seed: of the bootstrap over groups.
+
+    Returns:
+        A figure with one axes.
+
+    Raises:
+        PictureError: `num_classes` is below 1.
+        ScoresError: a run has no kept scores of this split.
+        CompareError: the runs were evaluated on other data, classes or videos.
+    """
+    if num_classes < 1:
+        raise PictureError(f"num_classes={num_classes}: give 1 class at either end or more")
+    names = [os.fspath(run).rstrip("/") for run in (first, second)]
+    kept = dict(zip(names, (read_scores(run, split) for run in names), strict=True))
+    if len(kept) < 2:
+        raise PictureError(f"{names[0]}: is named twice; give two runs")
+    check_same_data(kept)
+    kept, left_out = common_videos(kept)
+    scores = list(kept.values())
+    gains = precision_gains(*scores, seed=seed)
+    cut = len(gains) > 2 * num_classes
+    ends = [*gains[:num_classes], None, *gains[-num_classes:]] if cut else gains
+    longest = text_inches([plain(gain.class_name) for gain in gains], 8)
+    figure = Figure(figsize=(5.8 + longest, 0.27 * len(ends) + 2), layout="constrained")
+    axes = figure.subplots()
+    draw_gains(axes, ends, len(gains))
+    one, other = (plain(Path(name).name) for name in names)
+    axes.set_xlabel(f"change in average precision, {one} minus {other}", fontsize=9)
+    figure.suptitle(f"what {one} gains on {other}, split {plain(split)}", fontsize=11)
+    hidden = f"; {counted(len(left_out), 'video')} not scored by both left out" if left_out else ""
+    chosen = "\nThe ends are chosen for being extreme: other videos would show less." if cut else ""
+    size = f"{counted(len(scores[0]), 'video')} in {counted(len(set(scores[0].groups)), 'group')}"
+    figure.supxlabel(
+        f"{size}, {_sampling(scores)}{hidden}\n"
+        f"lines: 95 % intervals by bootstrap over groups, seed {seed}, each class on its own{chosen}",
+        fontsize=7.5,
+    )
+    return figure
+
+
+def draw_gains(axes: Axes, gains: Sequence[Gain | None], total: int) -> None:
+    """Draw one bar a class from the top down; None is the gap between the two ends."""
+    shown = [gain for gain in gains if gain is not None]
+    for place, gain in enumerate(gains):
+        if gain is None:
+            axes.text(0, place, f"{total - len(shown)} between", ha="center", va="center", fontsize=7.5,
+                      color="0.3", bbox={"facecolor": "white", "edgecolor": "none"})  # fmt: skip
+            continue
+        change = gain.change
+        style = {"color": BLUE} if change.value > 0 else {"facecolor": "white", "edgecolor": ORANGE, "hatch": "////"}
+        axes.barh(place, change.value, height=0.7, **style)
+        if not np.isnan(change.low):
+            axes.plot([change.low, change.high], [place, place], color="black", linewidth=1.2, marker="|", markersize=5)
+    axes.axvline(0, color="black", linewidth=0.8)
+    labels = ["" if gain is None else f"{plain(gain.class_name)} ({gain.num_videos})" for gain in gains]
+    axes.set_yticks(range(len(gains)), labels, fontsize=8)
+    axes.set_ylabel("class (videos)", fontsize=9)
+    axes.set_ylim(len(gains) - 0.4, -0.6)
+    reach = max(abs(end) for gain in shown for end in (gain.change.value, gain.change.low, gain.change.high)
+                if not np.isnan(end))  # fmt: skip
+    axes.set_xlim(-1.05 * (reach or 1), 1.05 * (reach or 1))
+    axes.xaxis.set_major_formatter("{x:+.2f}")
+    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+
+
+def _sampling(scores: Sequence[Scores]) -> str:
+    ways = [f"{counted(kept.num_clips, 'clip')} x {counted(kept.num_views, 'view')}" for kept in scores]
+    return ways[0] if ways[0] == ways[1] else f"{ways[0]} and {ways[1]}"
