@@ -43,7 +43,7 @@ test-tf217: .venv-tf217/installed
 	touch $@
 
 .venv/installed-test: setup.py | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test,peers]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,peers,browser,export]'
 	touch $@ .venv/installed
 
 # PyTorch's own index has builds without CUDA; install one first where the default brings gigabytes.

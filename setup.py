@@ -26,7 +26,7 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=["videocnn", "videocnn.*"]),
-    package_data={"videocnn": ["py.typed"]},
+    package_data={"videocnn": ["py.typed"], "videocnn.pages": ["templates/*"]},
     install_requires=[
         "tensorflow>=2.17",
         "keras>=3.6",
@@ -35,14 +35,21 @@ setup(
         "matplotlib",
         "typer>=0.12",
         "rich",
+        "jinja2>=3.1",
+        "pillow",
+        "rarfile>=4.2",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.17"],
         "tfio": ["tensorflow-io>=0.37; sys_platform != 'win32' and python_version < '3.13'"],
         "tensorboard": ["tensorboard"],
+        # onnx 1.19.0 does not import beside TensorFlow 2.17's ml-dtypes.
+        "export": ["onnx!=1.19.0", "tf2onnx>=1.17", "onnxruntime"],
         "test": TEST,
         # What tests hold results against; apart, because their newest need a NumPy that TensorFlow 2.17 cannot take.
         "peers": ["jax", "opencv-python-headless", "tensorboard"],
+        # Pages are tested in a browser that is on the machine (Chromium); nothing is downloaded for it.
+        "browser": ["playwright"],
         "bench": ["torch", "opencv-python-headless"],
     },
     entry_points={"console_scripts": ["videocnn = videocnn.cli:main"]},

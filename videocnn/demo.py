@@ -24,6 +24,7 @@ from videocnn.manifest import Manifest, read_manifest
 from videocnn.metrics import Estimate, estimate, mean_of
 from videocnn.models import clip_spec
 from videocnn.predict import predict
+from videocnn.report import write_report
 from videocnn.saved import load_network
 from videocnn.scores import Scores, read_scores
 from videocnn.shards import write_shards
@@ -85,10 +86,13 @@ def demo(out: str | os.PathLike, *, minutes: float = 1.25, overwrite: bool = Fal
     for label, score in prediction.labels:
         console.print(f"  {100 * score:5.1f} %  {label}", markup=False, highlight=False)
     draw(out, runs, manifest)
+    step(console, f"videocnn report {runs[0]} {runs[1]} --out {out}/report.html")
+    write_report(runs, out / "report.html")
     console.print(
         f"\n{out}/toy: videos and manifest.csv\n{out}/shards: the same, quicker to read\n"
         f"{runs[0]}, {runs[1]}: networks, histories, scores\n"
-        f"{out}/filters.png, predictions.png, curves.png: what was learnt, what it says, how it went",
+        f"{out}/filters.png, predictions.png, curves.png: what was learnt, what it says, how it went\n"
+        f"{out}/report.html: all of it on one page, for a browser",
         highlight=False,
     )
     return result
@@ -98,7 +102,7 @@ def clear(out: Path, *, overwrite: bool) -> None:
     """Make room for the demo; only what a demo wrote is removed."""
     if not out.is_dir() or not any(out.iterdir()):
         return
-    ours = {"toy", "shards", *NETWORKS, "filters.png", "predictions.png", "curves.png"}
+    ours = {"toy", "shards", *NETWORKS, "filters.png", "predictions.png", "curves.png", "report.html"}
     foreign = sorted(path.name for path in out.iterdir() if path.name not in ours)
     if foreign:
         raise DemoError(f"{out}: holds {foreign[0]}, which no demo wrote; give --out another folder")

@@ -62,7 +62,7 @@ def start(
 @functools.cache
 def make_app() -> typer.Typer:
     """Return the application with all its commands."""
-    from videocnn.cli import data, demo, run, train
+    from videocnn.cli import data, demo, export, pictures, predict, report, run, tables, train, transfer
 
     # plain help and plain tracebacks: names of files and classes are text, never markup
     app = typer.Typer(
@@ -73,7 +73,7 @@ def make_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(start)
-    for part in (demo, data, train, run):
+    for part in (demo, data, train, transfer, run, tables, predict, pictures, report, export):
         part.register(app)
     return app
 

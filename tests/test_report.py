@@ -1,0 +1,359 @@
+"""Reports: figures beside chance, what is missing said in words, text as text, and all of it in Chromium."""
+
+import base64
+import dataclasses
+import io
+import itertools
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from browser import visit
+from PIL import Image
+from typer.testing import CliRunner
+from videos import read_counts, write_counting_video
+
+from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.models import SingleFrame, set_clip_spec
+from videocnn.pages.examples import NUM_FRAMES, choose, film
+from videocnn.pages.run_record import find_warnings, read_record, short_names
+from videocnn.report import ReportError, write_report
+from videocnn.runs import RunError, write_history
+from videocnn.scores import Scores, summarize, write_scores
+from videocnn.spec import ClipSpec
+
+NASTY = "</script><script>alert(1)</script>"
+NAMES = ("a'\"b", NASTY, "<img src=x onerror=alert(2)>")
+LABELS = np.eye(3, dtype=np.float32)[[0, 0, 1, 1, 2, 2]]
+GOOD = (
+    np.array([[8, 1, 1], [6, 3, 1], [1, 8, 1], [2, 6, 2], [1, 2, 7], [5, 3, 2]], np.float32) / 10
+)  # the last is wrong
+BAD = np.array([[8, 1, 1], [6, 3, 1], [7, 2, 1], [5, 3, 2], [6, 2, 2], [5, 3, 2]], np.float32) / 10  # always class 0
+HISTORY = [
+    {"epoch": 1, "loss": 2.0, "hit@1": 0.2, "val_loss": 1.9, "val_hit@1": 0.25, "seconds": 30},
+    {"epoch": 2, "loss": 1.5, "hit@1": 0.4, "val_loss": 1.8, "val_hit@1": 0.375, "seconds": 60},
+]
+
+
+def make_scores(manifest, values, **changes):
+    test = manifest.select("test").videos
+    scores = Scores(
+        split="test",
+        class_names=NAMES,
+        paths=tuple(video.path for video in test),
+        groups=tuple(video.group for video in test),
+        labels=LABELS,
+        clip_scores=np.repeat(values[:, None], 2, axis=1),
+        manifest_hash=manifest.hash,
+        num_views=4,
+    )
+    return dataclasses.replace(scores, **changes)
+
+
+def make_run(folder, manifest, data, scores=None, history=HISTORY, skipped=(), network=None, finished=True):
+    folder.mkdir()
+    settings = {
+        "arguments": {"model": "single_frame", "minutes": 1.5, "learning_rate": 0.001, "validation_clips": 3},
+        "data": str(data),
+        "manifest_hash": manifest.hash,
+        "class_names": list(NAMES),
+        "num_train_videos": 3,
+        "skipped": list(skipped),
+        "versions": {"videocnn": "0.1.0", "keras": "3.9"},
+        "hardware": {"processor": "abacus", "processors": 2, "gpus": []},
+    }
+    (folder / "run.json").write_text(json.dumps(settings))
+    if history:
+        write_history(folder, history)
+    (folder / "backup").mkdir()
+    (folder / "backup" / "state.json").write_text(json.dumps({"finished": finished}))
+    if network is not None:
+        network.save(folder / "model.keras")
+    if scores is not None:
+        write_scores(scores, folder)
+        result = {**summarize(scores), "num_skipped": 0, "seconds": 3.5}
+        (folder / "metrics.json").write_text(json.dumps({"test": result}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Videos, manifest, and two runs: one gets five of six right, the other always answers the first class."""
+    root = tmp_path_factory.mktemp("report")
+    (root / "data").mkdir()
+    videos = []
+    for number in range(9):
+        split = "test" if number < 6 else "train"
+        write_counting_video(root / "data" / f"{number}.mp4", 20, first=20 * number)
+        group = f"g{number // 2}" if split == "test" else f"t{number}"
+        videos.append(
+            Video(f"{number}.mp4", (NAMES[number // 2 % 3 if number < 6 else number - 6],), split, group, 20, 25.0)
+        )
+    manifest = Manifest(tuple(videos), NAMES, root / "data")
+    write_manifest(manifest, root / "data" / "manifest.csv")
+    manifest = dataclasses.replace(manifest, class_names=None)
+    network = SingleFrame(input_shape=(1, 32, 32, 3), width=0.05, classes=3)
+    set_clip_spec(network, class_names=NAMES, region_size=(36, 48))
+    data = root / "data" / "manifest.csv"
+    skipped = [{"path": "<i>.mp4", "reason": "too short"}]
+    make_run(root / "good", manifest, data, make_scores(manifest, GOOD), network=network)
+    make_run(root / "bad <b>", manifest, data, make_scores(manifest, BAD), skipped=skipped)
+    return root, manifest, network
+
+
+@pytest.fixture(scope="module")
+def page(place):
+    root = place[0]
+    return write_report([root / "good", root / "bad <b>"], root / "report.html")
+
+
+class Elements(HTMLParser):
+    """Lists the elements of a page with their attributes, and the texts of table cells by row."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.rows, self.cell = [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag == "tr":
+            self.rows.append([])
+        if tag in ("td", "th"):
+            self.cell = []
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.rows[-1].append(" ".join(self.cell))
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.cell is not None and data.strip():
+            self.cell.append(data.strip())
+
+    def named(self, *tags):
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+# What is said
+
+
+def test_figures_stand_beside_chance_with_their_intervals(page, place):
+    text = page.read_text(encoding="utf-8")
+    rows = {row[0]: row[1:] for row in Elements(text).rows if len(row) == 7}
+    result = json.loads((place[0] / "good" / "metrics.json").read_text())["test"]["video_hit_at_1"]
+    good, bad = rows["good"], rows["bad <b>"]
+    assert good[2] == f"83.3 {100 * result['low']:.1f} to {100 * result['high']:.1f}"
+    assert bad[2].startswith("33.3 ")
+    assert rows["chance"][2:4] == ["33.3", "100.0"]
+    assert good[5] == "2 x 4"
+    assert "Split test: 6 videos in 3 groups" in text
+    differences = [row for row in Elements(text).rows if len(row) == 5 and row[0] == "bad <b>"]
+    assert differences[0][1] == "good"
+    assert differences[0][2].startswith("-50.0 ")
+
+
+def test_warnings_come_first(page):
+    text = page.read_text(encoding="utf-8")
+    assert text.index("Read first") < text.index(">Figures</h2>")
+    assert "at chance level. Video hit@1 is 33.3 %" in text
+    assert "1 video left out (train)" in text
+    assert "&lt;i&gt;.mp4" in text
+
+
+def test_how_it_was_run(page, place):
+    text = page.read_text(encoding="utf-8")
+    for fact in (place[1].hash, "abacus", "learning rate", "0.001", "1.0 min", "2 clips a video, 4 views a clip"):
+        assert fact in text
+
+
+def test_curves_say_what_they_rest_on(page):
+    text = page.read_text(encoding="utf-8")
+    assert "validation: centre views of 3 clips a video; an even guess among 3 classes hits 33.3 %." in text
+
+
+def test_names_are_text(page):
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert "onerror" not in re.sub(r"&lt;.*?&gt;", "", text)
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_the_page_holds_all_it_shows(page):
+    elements = Elements(page.read_text(encoding="utf-8"))
+    addresses = [value for _, found in elements.elements for key, value in found.items() if key in ("src", "href")]
+    assert len(addresses) > 8
+    assert all(value.startswith(("data:", "#")) for value in addresses)
+
+
+def test_readers_who_listen_find_their_way(page):
+    elements = Elements(page.read_text(encoding="utf-8"))
+    assert all(found.get("alt") for found in elements.named("img"))
+    assert len(elements.named("table")) == len(elements.named("caption")) > 0
+    assert all(found.get("scope") in ("row", "col") for found in elements.named("th"))
+    levels = [int(tag[1]) for tag, _ in elements.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    ids = [found["id"] for _, found in elements.elements if "id" in found]
+    assert len(ids) == len(set(ids))
+    assert all(found["href"][1:] in ids for found in elements.named("a"))
+    for landmark in ("main", "header", "nav", "footer"):
+        assert len(elements.named(landmark)) == 1
+
+
+def test_runs_are_called_by_what_tells_them_apart():
+    assert short_names(["a/b/x", "a/b/y/"]) == ["x", "y"]
+    assert short_names(["a/x", "b/x"]) == ["a/x", "b/x"]
+    assert short_names(["a/x", "a/x/y"]) == ["x", "x/y"]
+    assert short_names(["/a/b"]) == ["b"]
+
+
+# What is missing
+
+
+def test_a_run_that_has_only_begun(place, tmp_path):
+    root, manifest, _ = place
+    run = make_run(tmp_path / "begun", manifest, root / "data" / "manifest.csv", history=None, finished=False)
+    text = write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "No epoch has ended yet" in text
+    assert "Not evaluated" in text
+    assert "No run here has been evaluated" in text
+    assert "There is no network in this run folder yet" in text
+    shutil.rmtree(run / "backup")
+    assert "No epoch has ended yet" in write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_an_unfinished_run_without_validation(place, tmp_path):
+    root, manifest, _ = place
+    rows = [{key: value for key, value in row.items() if not key.startswith("val")} for row in HISTORY]
+    run = make_run(tmp_path / "half", manifest, root / "data" / "manifest.csv", history=rows, finished=False)
+    text = write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Training has not come to its end: it stands after 2 epochs." in text
+    assert "No videos were held out for validation" in text
+    assert "training loss 1.50, training clip hit@1 40.0 %" in text
+
+
+def test_data_that_are_gone_or_changed(place, tmp_path):
+    _, manifest, network = place
+    scores = make_scores(manifest, GOOD)
+    run = make_run(tmp_path / "gone", manifest, tmp_path / "absent.csv", scores, network=network)
+    text = write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Groups on both sides of a split were not looked for" in text
+    assert "No picture: " in text
+    other = dataclasses.replace(manifest, videos=manifest.videos[1:])
+    write_manifest(other, tmp_path / "manifest.csv")
+    settings = json.loads((run / "run.json").read_text()) | {"data": str(tmp_path / "manifest.csv")}
+    (run / "run.json").write_text(json.dumps(settings))
+    assert any("has changed since" in warning for warning in find_warnings(read_record(run)))
+
+
+def test_other_warnings(place, tmp_path):
+    root, manifest, _ = place
+    data = root / "data" / "manifest.csv"
+    for name, changes, words in (
+        ("one", {"groups": ("g",) * 6}, "all videos are of one group"),
+        ("alone", {"groups": tuple("abcdef")}, "every video is a group of its own"),
+        ("other", {"manifest_hash": "0" * 64}, "evaluated on other data than it was trained on"),
+    ):
+        run = make_run(tmp_path / name, manifest, data, make_scores(manifest, GOOD, **changes))
+        assert any(words in warning for warning in find_warnings(read_record(run))), name
+    assert find_warnings(read_record(root / "good")) == []
+
+
+def test_groups_on_both_sides_are_named(place, tmp_path):
+    root, manifest, _ = place
+    rows = (root / "data" / "manifest.csv").read_text().replace("t6", "g0")
+    (root / "data" / "mixed.csv").write_text(rows)
+    run = make_run(tmp_path / "mixed", manifest, root / "data" / "mixed.csv")
+    assert any("'g0' in test and train" in warning for warning in find_warnings(read_record(run)))
+
+
+def test_runs_that_cannot_be_compared_have_tables_of_their_own(place, tmp_path):
+    root, manifest, _ = place
+    data = root / "data" / "manifest.csv"
+    run = make_run(tmp_path / "other", manifest, data, make_scores(manifest, GOOD, manifest_hash="0" * 64))
+    text = write_report([root / "good", run], tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "The runs are not compared" in text
+    assert "was evaluated on other data" in text
+    assert text.count("chance</th>") == 2
+
+
+def test_impossible_requests(place, tmp_path):
+    root = place[0]
+    with pytest.raises(ReportError, match="give one run folder"):
+        write_report([], tmp_path / "r.html")
+    with pytest.raises(ReportError, match="named twice"):
+        write_report([root / "good", root / "data" / ".." / "good"], tmp_path / "r.html")
+    with pytest.raises(RunError, match=r"not a run folder \(no run.json\)"):
+        write_report(root / "data", tmp_path / "r.html")
+    with pytest.raises(ReportError, match="is not there; make it"):
+        write_report(root / "good", tmp_path / "absent" / "r.html")
+    with pytest.raises(ReportError, match="num_examples=-1"):
+        write_report(root / "good", tmp_path / "r.html", num_examples=-1)
+
+
+def test_the_command(place, tmp_path):
+    import typer
+
+    from videocnn.cli import report
+
+    app = typer.Typer()
+    report.register(app)
+    out = tmp_path / "r.html"
+    result = CliRunner().invoke(app, [str(place[0] / "good"), "--out", str(out), "--examples", "0"])
+    assert result.exit_code == 0, result.output
+    assert str(out) in result.stdout
+    assert 'class="film' not in out.read_text(encoding="utf-8")
+
+
+# Examples
+
+
+def test_examples_are_the_surest_right_and_wrong_ones(place):
+    manifest = place[1]
+    assert choose(make_scores(manifest, GOOD), 4) == [0, 2, 5]  # one a class, 0.8 each; one wrong answer
+    assert choose(make_scores(manifest, GOOD), 6) == [0, 2, 4, 5]
+    assert choose(make_scores(manifest, BAD), 4) == [0, 2, 4]
+    assert choose(make_scores(manifest, GOOD), 0) == []
+
+
+def test_examples_show_the_middle_of_their_video(place, page):
+    """Frames 2 to 17 of 20, those of video 1 encode 20 + their number."""
+    manifest = place[1]
+    spec = ClipSpec(num_frames=1, frame_size=(32, 32), region_size=(36, 48))
+    shown = film(manifest, manifest.videos[1], spec)
+    assert shown["num_frames"] == NUM_FRAMES == 16
+    assert shown["seconds"] == pytest.approx(16 / 25)
+    content = base64.b64decode(shown["sprite"].partition(",")[2])
+    with Image.open(io.BytesIO(content)) as image:
+        strip = np.asarray(image.convert("RGB"))
+    assert strip.shape == (96, 16 * 128, 3)
+    frames = strip.reshape(96, 16, 128, 3).transpose(1, 0, 2, 3)
+    assert read_counts(frames, tolerance=17).tolist() == list(range(22, 38))
+    assert page.read_text(encoding="utf-8").count("data:image/webp") == 4  # only one of the runs has a network
+
+
+# In a browser
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", [{}, {"width": 390, "height": 844}, {"dark": True}])
+def test_in_chromium(page, window):
+    with visit(page, **window) as seen:
+        assert seen.overflow() == 0
+        film = seen.page.locator(".film img").first
+        film.scroll_into_view_if_needed()
+        assert film.evaluate("image => image.naturalWidth") == 16 * 128
+        state = "image => image.getAnimations()[0].playState"
+        assert film.evaluate(state) == "running"
+        seen.page.get_by_label("hold the pictures still").first.check()
+        assert film.evaluate(state) == "paused"
+        for summary in seen.page.locator("summary").all():
+            summary.click()
+        assert seen.overflow() == 0
+        assert seen.page.get_by_role("rowheader", name=NASTY).count() > 0
+    assert (seen.complaints, seen.requests, seen.dialogs) == ([], [], [])

@@ -1,0 +1,26 @@
+"""`videocnn report`: one page about runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def report(
+    runs: Annotated[list[str], typer.Argument(help="run folders, in the order in which they are to be shown")],
+    out: Annotated[str, typer.Option(help="HTML file to write")] = "report.html",
+    split: Annotated[str | None, typer.Option(help="whose figures are shown [test, or what there is]")] = None,
+    examples: Annotated[int, typer.Option(help="example videos a run")] = 6,
+    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+) -> None:
+    """Write one page about runs: figures beside chance, curves, confusions, filters, examples, how it was run."""
+    from videocnn.report import write_report
+
+    file = write_report(runs, out, split=split, num_examples=examples, seed=seed)
+    typer.echo(f"{file}: open it in a browser; it needs no network")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(report)
