@@ -36,7 +36,7 @@ setup(
         "typer>=0.12",
         "rich",
         "jinja2>=3.1",
-        "pillow",
+        "pillow>=10.1",
         "rarfile>=4.2",
     ],
     extras_require={

@@ -58,8 +58,8 @@ def write_run(
     write_scores(scores, folder)
     with open(folder / "history.csv", "w", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["epoch", "clips", "train_seconds"])
-        writer.writerows(history)
+        writer.writerow(["epoch", "clips", "train_seconds", "seconds"])
+        writer.writerows((*row, sum(other[2] for other in history[: place + 1])) for place, row in enumerate(history))
     return folder
 
 

@@ -6,6 +6,7 @@ import pytest
 from paper_runs import cells, made_scores, verdict, write_run
 
 from videocnn.papertables import PaperTableError, make_table
+from videocnn.runs import RunError
 
 SCORES = made_scores([True, False] * 3)
 # 64 clips an epoch; the first also builds the graph (10 s). Left: 64 / 4, 64 / 4, 64 / 2 and 64 / 8.
@@ -99,16 +100,16 @@ def test_one_epoch_gives_a_rate_without_an_interval(tmp_path):
 def test_missing_and_damaged_histories_are_named(tmp_path):
     full, multires = pair(tmp_path)
     (full / "history.csv").write_text("epoch,clips,train_seconds\n1,64,ten\n")
-    with pytest.raises(PaperTableError, match=r"full/history.csv: cannot be read \(could not convert"):
+    with pytest.raises(RunError, match=r"full/history.csv: cannot be read \(could not convert"):
         make_table("speed", [full, multires])
-    (full / "history.csv").write_text("epoch,clips,train_seconds\n1,64,10\n2,128,0\n")
+    (full / "history.csv").write_text("epoch,clips,train_seconds,seconds\n1,64,10,10\n2,128,0,10\n")
     with pytest.raises(PaperTableError, match="took no time"):
         make_table("speed", [full, multires])
-    (full / "history.csv").write_text("epoch,loss\n1,64\n")
-    with pytest.raises(PaperTableError, match=r"cannot be read \('clips'\)"):
+    (full / "history.csv").write_text("epoch,seconds\n1,64\n")
+    with pytest.raises(PaperTableError, match="does not tell clips and train_seconds"):
         make_table("speed", [full, multires])
     (full / "history.csv").unlink()
-    with pytest.raises(PaperTableError, match=r"full: has no history\.csv"):
+    with pytest.raises(RunError, match=r"full: has no history\.csv"):
         make_table("speed", [full, multires])
 
 

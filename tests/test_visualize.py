@@ -178,7 +178,7 @@ def test_runs_differ_by_marker_and_not_by_colour_only(run, tmp_path):
 
 
 def test_absent_empty_and_damaged_histories(tmp_path):
-    with pytest.raises(PictureError, match=r"no history\.csv"):
+    with pytest.raises(RunError, match=r"no history\.csv"):
         plot_curves(tmp_path)
     for content, says in (
         ("epoch,loss\n", "no epoch"),
@@ -186,7 +186,7 @@ def test_absent_empty_and_damaged_histories(tmp_path):
         ("a,b\n1,2\n", "no ep"),
     ):
         (tmp_path / "history.csv").write_text(content)
-        with pytest.raises(PictureError, match=says):
+        with pytest.raises(RunError, match=says):
             plot_curves(tmp_path)
 
 

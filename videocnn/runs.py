@@ -23,6 +23,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from videocnn import __version__
 from videocnn.errors import VideoCNNError
 from videocnn.parallel import default_workers
@@ -105,6 +107,26 @@ def write_history(folder: Path, rows: list[dict[str, Any]]) -> None:
     writer.writeheader()
     writer.writerows(rows)
     write_file(folder / "history.csv", lambda file: file.write_text(text.getvalue(), encoding="utf-8"))
+
+
+def read_history(folder: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Return the columns of a run's `history.csv`, float64, NaN where an epoch has no value.
+
+    Raises:
+        RunError: there is none, or it cannot be read.
+    """
+    path = Path(folder) / "history.csv"
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in (rows[0] if rows else ())}
+    except FileNotFoundError:
+        raise RunError(f"{folder}: has no history.csv; give a run folder that has finished an epoch") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); train the run again") from error
+    if not {"epoch", "seconds"} <= set(columns):
+        raise RunError(f"{path}: holds no epochs with their seconds; give a run that `videocnn train` wrote")
+    return columns
 
 
 def versions() -> dict[str, str]:

@@ -6,7 +6,7 @@ Names of classes, runs and videos are printed as the text that they are, never a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from videocnn.manifest import Skip
+from videocnn.runs import read_history, read_run
+from videocnn.scores import ScoresError, read_metrics
 
 FIGURES = {
     "clip_hit_at_1": "clip hit@1",
@@ -130,3 +132,44 @@ def _table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
 
 def _cell(figure: dict[str, float | None] | None, shown: Callable[[float], str]) -> Text:
     return Text("-" if figure is None else f"{shown(figure['value'])}\n{interval(figure)}")
+
+
+def results_table(runs: Mapping[str, str | os.PathLike], split: str = "test") -> str:
+    """Return the figures of runs as plain text: what each cost, what it reaches, and chance.
+
+    Args:
+        runs: run folders by the name that the table shows, each measured by `evaluate`.
+        split: the split that was measured.
+
+    Returns:
+        A line a run: parameters, epochs, seconds of training, clip and video hit@1 in percent, its 95 % interval and
+        chance; below, what the figures rest on.
+
+    Raises:
+        RunError: a folder is no run, or has no history.
+        ScoresError: there is no run, or one was not measured on this split.
+    """
+    if not runs:
+        raise ScoresError("there is no run to show; give run folders by name")
+    head = ("", "parameters", "epochs", "seconds", "clip hit@1", "video hit@1", "95 % interval", "chance")
+    lines, notes = [head], {}
+    for name, folder in runs.items():
+        run, history, metrics = read_run(folder), read_history(folder), read_metrics(folder).get(split)
+        if metrics is None:
+            raise ScoresError(f"{folder}: was not measured on split {split!r}; run `videocnn evaluate` on it")
+        figures = (metrics["clip_hit_at_1"], metrics["video_hit_at_1"])
+        shown = (percent(figure["value"]) for figure in figures)
+        cost = (f"{metrics['num_parameters']:,}", f"{history['epoch'][-1]:.0f}", f"{history['seconds'][-1]:.0f}")
+        lines.append((name, *cost, *shown, interval(figures[1]), percent(metrics["chance_hit_at_1"])))
+        machine, counts = run["hardware"], (metrics["num_videos"], metrics["num_groups"])
+        devices = ", ".join(machine["gpus"]) or f"{machine['processors']} cores {machine['processor']}"
+        note = (
+            f"{counted(counts[0], 'video')} in {counted(counts[1], 'group')}, {counted(metrics['num_clips'], 'clip')} "
+            f"a video, {counted(metrics['num_views'], 'view')} a clip, {metrics['num_skipped']} skipped; seed "
+            f"{run['arguments']['seed']}; trained on {devices}"
+        )
+        notes.setdefault(note, []).append(name)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
+    rests = [note if len(notes) == 1 else f"{', '.join(names)}: {note}" for note, names in notes.items()]
+    return "\n".join([f"split {split}, %", *aligned, *rests])

@@ -15,13 +15,11 @@ from typing import Any
 from videocnn.clips import open_source
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Skip
-from videocnn.runs import RunError, read_run
+from videocnn.runs import RunError, read_history, read_run
 from videocnn.scores import read_metrics
 from videocnn.shard_reader import Shards
 from videocnn.table import read_table
 from videocnn.tables import counted, percent
-from videocnn.visualize.canvas import PictureError
-from videocnn.visualize.curves import read_history
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +84,7 @@ def read_record(folder: str | os.PathLike, name: str | None = None) -> RunRecord
     metrics = read_metrics(path)
     try:
         history = read_history(path)
-    except PictureError:
+    except RunError:
         history = {}
     data, no_data = find_data(settings)
     skipped = {"train": tuple(Skip(row["path"], row["reason"]) for row in settings.get("skipped") or ())}

@@ -6,7 +6,6 @@ runs of one machine and one set of settings are put into one ratio.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import os
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from videocnn.papertables.evaluated import NETWORK_NAMES, EvaluatedRun, by_key, 
 from videocnn.papertables.notes import NUM_DRAWS, data_note, facts, run_notes
 from videocnn.papertables.paper import SPEED
 from videocnn.papertables.table import Cell, Column, PaperTable, PaperTableError, Row, figure_cell
+from videocnn.runs import read_history
 
 COLUMNS = (
     Column("full", "full frame, clips/s", "rate"),
@@ -126,21 +126,15 @@ def epoch_rates(folder: str) -> np.ndarray:
     """Return the clips a second of each epoch's steps, without the first epoch: float64 `(num_epochs - 1,)`.
 
     Raises:
-        PaperTableError: `history.csv` is absent or damaged.
+        RunError: `history.csv` is absent or damaged.
+        PaperTableError: it does not tell clips and seconds.
     """
-    path = Path(folder) / "history.csv"
-    try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        clips = np.array([float(row["clips"]) for row in rows])
-        seconds = np.array([float(row["train_seconds"]) for row in rows])
-    except FileNotFoundError:
-        raise PaperTableError(f"{folder}: has no history.csv; give a run folder that has finished an epoch") from None
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise PaperTableError(f"{path}: cannot be read ({error}); train the run again") from error
-    if (seconds <= 0).any():
+    path, history = Path(folder) / "history.csv", read_history(folder)
+    if not {"clips", "train_seconds"} <= set(history):
+        raise PaperTableError(f"{path}: does not tell clips and train_seconds of its epochs; train the run again")
+    if not (history["train_seconds"] > 0).all():
         raise PaperTableError(f"{path}: an epoch took no time; train the run again")
-    return np.diff(clips) / seconds[1:]
+    return np.diff(history["clips"]) / history["train_seconds"][1:]
 
 
 def logarithm(rates: np.ndarray, seed: list[int]) -> Resampled:

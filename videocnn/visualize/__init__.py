@@ -10,6 +10,7 @@ from videocnn.visualize.canvas import save_figure
 from videocnn.visualize.clip import plot_clip, read_clip
 from videocnn.visualize.confusion import plot_confusion
 from videocnn.visualize.curves import plot_curves
+from videocnn.visualize.films import Film, film
 from videocnn.visualize.filters import plot_filters
 from videocnn.visualize.gains import plot_gains
 from videocnn.visualize.gradients import saliency, scores_over_time
@@ -20,6 +21,8 @@ from videocnn.visualize.spectrum import filter_numbers
 from videocnn.visualize.timeline import plot_timeline
 
 __all__ = [
+    "Film",
+    "film",
     "filter_numbers",
     "nearest_clips",
     "plot_activations",

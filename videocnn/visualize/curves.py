@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from videocnn.runs import read_history
 from videocnn.visualize.canvas import PictureError, plain
 
 # Runs differ by colour and by marker, training and validation by line.
@@ -29,7 +29,8 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike], *, over: 
         A figure with two axes: loss, and clip hit@1.
 
     Raises:
-        PictureError: a folder has no history yet, or it is damaged; `over` is unknown.
+        PictureError: `over` is unknown.
+        RunError: a folder has no history yet, or it is damaged.
     """
     if over not in ("epoch", "minutes"):
         raise PictureError(f"over={over!r} is unknown; give 'epoch' or 'minutes'")
@@ -69,23 +70,3 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike], *, over: 
         keys.append(Line2D([], [], color=colour, marker=marker, label=plain(Path(folder).name)))
     figure.legend(handles=keys, loc="outside right upper", frameon=False)
     return figure
-
-
-def read_history(folder: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Return the columns of a run's `history.csv`, float64, NaN where an epoch has no value.
-
-    Raises:
-        PictureError: there is none, or it cannot be read.
-    """
-    path = Path(folder) / "history.csv"
-    try:
-        with open(path, encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        columns = {name: np.array([float(row[name] or "nan") for row in rows]) for name in (rows[0] if rows else ())}
-    except FileNotFoundError:
-        raise PictureError(f"{folder}: has no history.csv; give a run folder that has finished an epoch") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise PictureError(f"{path}: cannot be read ({error}); train the run again") from error
-    if not {"epoch", "seconds"} <= set(columns):
-        raise PictureError(f"{path}: holds no epochs with their seconds; give a run that `videocnn train` wrote")
-    return columns
