@@ -84,7 +84,8 @@ def tune(pretrained: Path, folds: Path, out: Path, regime: str, options: argpars
         return
     epochs = options.tune_epochs if regime in ("scratch", "all") else options.head_epochs
     videocnn("finetune", pretrained, folds, "--folds", "all", "--out", out, "--regime", regime, "--epochs", epochs,
-             "--cache", "--seed", options.seed, "--clips", options.clips, "--views", options.views, "--resume")  # fmt: skip
+             "--cache", "--seed", options.seed, "--clips", options.clips, "--views", options.views,
+             "--resume")  # fmt: skip
 
 
 def speed(pretrained: Path, source: Path, out: Path, options: argparse.Namespace) -> None:
