@@ -177,11 +177,10 @@ def eval_clips(
     """Make the views that score every video once: `num_clips` evenly spread clips, `num_views` of each.
 
     Each video is opened and decoded once, all frames of its clips together. What is under way is bounded by the uint8
-    regions of `workers` + 1 videos and three float batches.
+    regions of `workers` + 1 videos and three float batches. A file that does not decode is left out and appended to
+    `skips` when its turn comes; the others are scored. Arguments not described here are those of `train_clips`.
 
     Args:
-        source, spec, split, short, cache, cache_limit, workers, skips: as for `train_clips`. A file that does not
-            decode is left out and appended to `skips` when its turn comes; the others are scored.
         num_clips: clips a video (the paper: 20).
         num_views: crops and flips a clip, 1 to 10, the same for all clips: centre, centre mirrored, two opposite
             corners, one of them mirrored, ... (the paper: 4).

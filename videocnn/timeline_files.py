@@ -60,8 +60,9 @@ def predict_timelines(
 ) -> list[TimelineFiles]:
     """Score videos over their time and write for each a table, its values, a picture and a page with the video in it.
 
+    Arguments that are not described here are those of `score_timeline`.
+
     Args:
-        model, step_seconds, batch_size, hold_last, quiet: as for `score_timeline`.
         paths: files and folders; of a folder every video file in it and below it, by name.
         out: the folder for `<name>.csv`, `.json`, `.png` and `.html`.
         top: classes in the table and the curves, those that score highest at any time; by default all in the table

@@ -40,7 +40,8 @@ def precision_gains(first: Scores, second: Scores, *, seed: int = 0) -> list[Gai
     """Return first minus second by class, the largest gain first; classes without a video are left out.
 
     Args:
-        first, second: scores of the same videos in the same order.
+        first: scores of one network.
+        second: those of another, of the same videos in the same order.
         seed: of the bootstrap; draws of groups without a video of a class tell nothing of it and are left out.
     """
     ends = [
