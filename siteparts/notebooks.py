@@ -1,0 +1,52 @@
+"""What mkdocs-ipynb leaves open: words for pictures, a link to the source, badges that nobody else's server draws."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urljoin
+
+from mkdocs.utils import get_relative_url
+
+PICTURE = re.compile(r"!\[img\]\((\./_data/[^)]*)\)")
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
+OWN_BADGE = "assets/open-in-colab.svg"
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Give each picture its text, and the page its link to the notebook."""
+    if not page.file.src_uri.endswith(".ipynb"):
+        return markdown
+    page.edit_url = urljoin(config.repo_url.rstrip("/") + "/", config.edit_uri + page.file.src_uri)
+    cells = json.loads(Path(config.docs_dir, page.file.src_uri).read_text(encoding="utf-8"))["cells"]
+    texts = iter(picture_texts(cells))
+    return PICTURE.sub(lambda match: f"![{next(texts)}]({match[1]})", markdown)
+
+
+def on_page_content(content, page, config, files):
+    """Mark the page, so that what was printed looks unlike code, and take the badge from this site."""
+    if not page.file.src_uri.endswith(".ipynb"):
+        return content
+    content = content.replace(BADGE, get_relative_url(OWN_BADGE, page.url))
+    return f'<div class="notebook">\n{content}\n</div>'
+
+
+def picture_texts(cells):
+    """Return the alternative text of every picture, in order.
+
+    The output's or the cell's own `alt` where there is one; otherwise the section and the line that drew the picture.
+    """
+    section, texts = "This notebook", []
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            headings = re.findall(r"^#+ +(.+)$", source, re.MULTILINE)
+            section = headings[-1] if headings else section
+            continue
+        for output in cell.get("outputs", []):
+            if "image/png" not in output.get("data", {}):
+                continue
+            given = output.get("metadata", {}).get("image/png", {}).get("alt") or cell["metadata"].get("alt")
+            lines = [line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+            text = given or f"{section}: picture drawn by the cell above, whose last line is {lines[-1]}"
+            texts.append(re.sub(r"[\[\]\\`*_<>!]", "", " ".join(text.split())))
+    return texts

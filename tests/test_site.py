@@ -1,0 +1,320 @@
+"""The site: it builds without a warning, misses nothing, leads nowhere wrong, and reads well in a browser."""
+
+import ast
+import dataclasses
+import json
+import re
+import shutil
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+import site_pages
+import typer
+
+from videocnn import __version__, recipes
+from videocnn.cli import make_app
+
+PACKAGE = site_pages.ROOT / "videocnn"
+# Packages whose `__all__` is all that is public of them, and modules that serve others and have no page.
+CLOSED = (
+    "video", "models", "layers", "export", "visualize", "papertables", "transfer", "datasets.toy", "pages", "cli",
+)  # fmt: skip
+INNER = {
+    "videocnn.datasets.archives", "videocnn.datasets.download", "videocnn.datasets.opening", "videocnn.datasets.unpack",
+    "videocnn.epochs", "videocnn.parallel", "videocnn.selection", "videocnn.shard_reader", "videocnn.shard_record",
+    "videocnn.sources", "videocnn.table",
+}  # fmt: skip
+# Documented for those who read the source; a user calls what stands above them.
+UNLISTED = {
+    "videocnn.datasets.folder.name_groups", "videocnn.distribute.mirrored", "videocnn.evaluate.matched_labels",
+    "videocnn.evaluate.predict_function", "videocnn.row.clean_label", "videocnn.runs.write_file",
+    "videocnn.scores.write_metrics", "videocnn.train.train_network", "videocnn.video.seeking.JumpMissedError",
+}  # fmt: skip
+READ = ["", "02_single_frame/", "paper/", "reference/models/", "reference/commands/"]  # by axe, light and dark
+
+pytestmark = pytest.mark.slow
+pytest.importorskip("mkdocs", reason="mkdocs is not installed: the site is not tested")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Return the folder of the built site."""
+    out = tmp_path_factory.mktemp("site")
+    result = site_pages.build(out)
+    assert result.returncode == 0, result.stdout[-8000:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Return the site's pages."""
+    return site_pages.read_pages(site)
+
+
+@pytest.fixture(scope="module")
+def reader(site):
+    """Return a browser at the site."""
+    with site_pages.reading(site) as opened:
+        yield opened
+
+
+def source_pages():
+    """Return what becomes a page: every Markdown file and notebook under `tutorials/`, without what notebooks wrote."""
+    files = [*site_pages.TUTORIALS.rglob("*.md"), *site_pages.TUTORIALS.rglob("*.ipynb")]
+    names = (file.relative_to(site_pages.TUTORIALS) for file in files)
+    return sorted(
+        name.as_posix() for name in names if name.parts[0] != "course" and not any(p[0] == "." for p in name.parts)
+    )
+
+
+def built(name):
+    """Return where a page's source ends up in the site."""
+    path = re.sub(r"\.(md|ipynb)$", "", name)
+    return f"{path.removesuffix('index')}index.html" if path.split("/")[-1] == "index" else f"{path}/index.html"
+
+
+def test_every_source_is_a_page_that_can_be_edited(pages):
+    names = source_pages()
+    assert len(names) > 30
+    for name in names:
+        address = f"https://github.com/videocnn/videocnn/edit/main/tutorials/{name}"
+        assert pages[built(name)].edits == [address], name
+    assert set(pages) == {built(name) for name in names} | {"404.html"}
+
+
+def test_nothing_but_pages_and_what_they_show_is_published(site):
+    kinds = {file.suffix for file in site.rglob("*") if file.is_file()}
+    assert kinds <= {".html", ".css", ".js", ".json", ".map", ".svg", ".png", ".gif", ".inv", ".xml", ".gz"}
+    assert not (site / "course" / "toy").exists()
+    assert not (site / "course" / "runs").exists()
+
+
+def test_every_page_tells_the_version(pages):
+    assert [path for path, page in pages.items() if f"videocnn {__version__}" not in page.text] == []
+
+
+def test_no_link_leads_nowhere(site, pages):
+    wrong = []
+    for path, page in pages.items():
+        if path == "404.html":  # shown at any address: its links begin at the root
+            continue
+        assert len(page.ids) == len(set(page.ids)), (path, [name for name in page.ids if page.ids.count(name) > 1])
+        for tag, address in page.links:
+            parts = urlsplit(urljoin(f"https://site/{path}", address))
+            if parts.scheme in ("mailto", "data"):
+                continue
+            if parts.netloc != "site":
+                wrong += [(path, tag, address)] if tag != "a" and (tag, page.path) != ("link", path) else []
+                continue
+            file = unquote(parts.path).lstrip("/")
+            file += "index.html" if file.endswith("/") or not file else ""
+            if not (site / file).is_file():
+                wrong.append((path, tag, address))
+            elif parts.fragment and file.endswith(".html") and tag == "a":
+                anchor = unquote(parts.fragment)
+                wrong += [] if anchor.startswith("__") or anchor in pages[file].ids else [(path, tag, address)]
+    assert wrong == []
+
+
+def test_every_picture_has_words(pages):
+    seen = [(page.path, *picture) for page in pages.values() for picture in page.pictures]
+    assert len(seen) > 10
+    assert [found for found in seen if len(found[2] or "") < 15 and not found[1].endswith("logo.svg")] == []
+
+
+def public_names():
+    """Return the names that the reference must have: `__all__`, and elsewhere what documents itself for a caller."""
+    names = set()
+    for file in PACKAGE.rglob("*.py"):
+        module = ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tops = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        named = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        if "__all__" in named:
+            names |= {f"{module}.{name}" for name in ast.literal_eval(named["__all__"])}
+            continue
+        closed = module in INNER or module.removeprefix("videocnn.").startswith(tuple(f"{name}." for name in CLOSED))
+        for node in tops:
+            error = node.name.endswith("Error")
+            told = re.search(r"^(Args|Attributes):", ast.get_docstring(node) or "", re.MULTILINE)
+            if not node.name.startswith("_") and (error or (told and not closed)):
+                names.add(f"{module}.{node.name}")
+    return names - UNLISTED
+
+
+def test_every_public_name_has_a_place_in_the_reference(site):
+    listed = site_pages.read_inventory(site)
+    # a name may be listed under the package that offers it
+    ends = {name.rsplit(".", 1)[1] for name in listed}
+    names = public_names()
+    assert len(names) > 150
+    missing = {name for name in names if name not in listed}
+    assert sorted(name for name in missing if name.rsplit(".", 1)[1] not in ends) == []
+    exported = {name for name in missing if not name.rsplit(".", 1)[1].endswith("Error")}
+    assert sorted(exported) == []
+    assert sorted(name for name in UNLISTED & listed) == []
+
+
+def test_no_private_name_is_in_the_reference(site):
+    names = site_pages.read_inventory(site)
+    assert [name for name in names if any(re.match(r"_[^_]", part) for part in name.split("."))] == []
+
+
+@pytest.mark.parametrize("kind", [recipes.TrainArguments, recipes.TransferArguments])
+def test_every_training_argument_is_in_its_table(pages, kind):
+    page = pages["reference/recipes/index.html"]
+    for field in dataclasses.fields(kind):
+        assert f"videocnn.recipes.{kind.__name__}.{field.name}" in page.ids
+        assert field.metadata["help"] in page.text
+
+
+def commands(command, path):
+    """Yield every command and group of commands with its full name."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, f"{path} {name}")
+
+
+def test_every_command_and_option_is_on_the_page(pages):
+    page = pages["reference/commands/index.html"]
+    found = list(commands(typer.main.get_command(make_app()), "videocnn"))[1:]
+    assert len(found) > 20
+    for path, command in found:
+        assert path.replace(" ", "-") in page.ids
+        assert " ".join(command.help.split("\n\n")[0].split()) in page.text
+        # its section: from its heading to the next command's
+        section = re.split(r"\bvideocnn [a-z0-9 ]+¶", page.text.split(f"{path}¶", 1)[1], maxsplit=1)[0]
+        for parameter in command.params:
+            for flag in parameter.opts if parameter.param_type_name == "option" else []:
+                assert flag == "--help" or flag in section, (path, flag)
+    assert "ROOT/<class>/..., or ROOT/<train|val|test>/<class>/..." in page.text  # as text, not as tags
+
+
+def test_a_page_is_found_by_a_word_of_it(reader):
+    with reader.open("") as seen:
+        page = seen.page
+        page.keyboard.press("/")
+        for word, address in (("leak group", "01_a_clip_is_the_unit"), ("hit_at_k", "reference/metrics")):
+            page.locator(".md-search__input").fill(word)
+            page.wait_for_function(
+                "want => [...document.querySelectorAll('.md-search-result__link')].some(a => a.href.includes(want))",
+                arg=address,
+                timeout=20_000,
+            )
+        page.locator(f".md-search-result__link[href*='{address}']").first.click()
+        page.wait_for_url(f"**/{address}/**")
+        assert seen.complaints == seen.requests == []
+
+
+def test_the_page_follows_the_system_until_the_reader_chooses(reader):
+    scheme = "document.body.getAttribute('data-md-color-scheme')"
+    with reader.open("", dark=True) as seen:
+        assert seen.page.evaluate(scheme) == "slate"
+        seen.page.emulate_media(color_scheme="light")
+        seen.page.wait_for_function(f"{scheme} === 'default'")
+        for wanted in ("default", "slate"):
+            seen.page.locator(".md-header__option label:visible").click()
+            seen.page.wait_for_function("want => " + scheme + " === want", arg=wanted)
+        seen.page.goto(reader.address + "course/")
+        assert seen.page.evaluate(scheme) == "slate"
+
+
+def test_every_page_fits_a_phone_and_asks_nobody_else(reader, pages):
+    for path in pages:
+        address = path.removesuffix("index.html")
+        with reader.open(address, width=390, height=800) as seen:
+            # pictures load when they come into sight
+            seen.page.evaluate("document.querySelectorAll('img').forEach(img => img.loading = 'eager')")
+            seen.page.wait_for_function("[...document.images].every(img => img.complete)")
+            broken = "[...document.images].filter(i => !i.naturalWidth && i.checkVisibility()).map(i => i.src)"
+            assert seen.page.evaluate(broken) == [], path
+            assert seen.overflow() <= 0, path
+            assert (seen.requests, seen.complaints) == ([], []), path
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("path", READ)
+def test_no_reader_is_shut_out(reader, path, dark):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    with reader.open(path, dark=dark) as seen:
+        found = axe.Axe().run(seen.page, options={"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa"]}})
+        bad = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+        told = [(v["id"], node["html"][:200], node["failureSummary"]) for v in bad for node in v["nodes"][:5]]
+        assert told == [], json.dumps(told, indent=1)
+        assert len(found.response["passes"]) > 10
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return a copy of the site's machinery with a single page, `index.md`, to be written."""
+    shutil.copytree(site_pages.ROOT / "siteparts", tmp_path / "siteparts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(site_pages.TUTORIALS / "assets", tmp_path / "tutorials" / "assets")
+    text = (site_pages.ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    (tmp_path / "mkdocs.yml").write_text(text.split("\nnav:\n")[0] + "\nnav:\n  - index.md\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("[away](nowhere.md)", "nowhere.md"),
+        ("[away](#nowhere)", "#nowhere"),
+        ("[`Nowhere`][videocnn.models.Nowhere]", "videocnn.models.Nowhere"),
+        ("::: videocnn.models.Nowhere", "videocnn.models.Nowhere"),
+        (r"What is $\nowhere{x}$?", r"\nowhere"),
+    ],
+)
+def test_a_mistake_ends_the_build(small, line, complaint):
+    (small / "tutorials" / "index.md").write_text(f"# Title\n\n{line}\n", encoding="utf-8")
+    result = site_pages.build(small / "site", small)
+    assert result.returncode != 0
+    assert complaint in result.stdout
+
+
+def test_formulas_are_mathml_and_prices_are_not(small):
+    text = "# Title\n\nA share $\\frac{1}{2} < \\beta$ for $5 or `$x$`.\n\n$$\n\\sum_i x_i^2\n$$\n"
+    (small / "tutorials" / "index.md").write_text(text, encoding="utf-8")
+    (small / "tutorials" / "course").mkdir()
+    (small / "tutorials" / "course" / "scratch.md").write_text("# Scratch\n", encoding="utf-8")
+    result = site_pages.build(small / "site", small)
+    assert result.returncode == 0, result.stdout
+    page = (small / "site" / "index.html").read_text(encoding="utf-8")
+    assert page.count("<math") == 2
+    assert page.count('display="block"') == 1
+    assert "<mfrac>" in page
+    assert "for $5 or <code>$x$</code>" in page
+    assert not (small / "site" / "course").exists()  # what notebooks wrote stays at home
+
+
+def test_a_notebook_keeps_its_pictures_words_and_badge(small):
+    picture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+    shown = {"output_type": "display_data", "data": {"image/png": picture, "text/plain": ["<Figure>"]}, "metadata": {}}
+    told = {**shown, "metadata": {"image/png": {"alt": "A runner, from the left"}}}
+    code = {"cell_type": "code", "metadata": {}, "execution_count": 1}
+    badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/x)"
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": [f"# One\n\n{badge}\n\n", "## Look\n"]},
+        {**code, "source": ["draw(x)\n", "show(x)  # here"], "outputs": [shown]},
+        {**code, "source": ["show(y)"], "outputs": [told]},
+    ]
+    notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (small / "tutorials" / "one.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (small / "tutorials" / "index.md").write_text("# Title\n\n[One](one.ipynb)\n", encoding="utf-8")
+    settings = small / "mkdocs.yml"
+    settings.write_text(settings.read_text(encoding="utf-8") + "  - one.ipynb\n", encoding="utf-8")
+    result = site_pages.build(small / "site", small)
+    assert result.returncode == 0, result.stdout
+    page = site_pages.read_pages(small / "site")["one/index.html"]
+    words = [text for address, text in page.pictures if "_data" in address]
+    assert words == [
+        "Look: picture drawn by the cell above, whose last line is show(x) # here",
+        "A runner, from the left",
+    ]
+    assert ("../assets/open-in-colab.svg", "Open in Colab") in page.pictures
+    assert page.edits == ["https://github.com/videocnn/videocnn/edit/main/tutorials/one.ipynb"]
