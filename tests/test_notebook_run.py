@@ -108,6 +108,24 @@ def test_what_is_no_result_is_taken_out():
     assert set(cell.outputs[1].data) == {"text/plain", "image/png"}
 
 
+LOG = """\
+WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795461606.261792   21425 port.cc:153] oneDNN custom operations are on. You may see different results.
+E0000 00:00:1795461788.614452   21425 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [(LOG, ""), (f"{LOG}x.py:3: UserWarning: old\n{LOG}", "x.py:3: UserWarning: old\n")]
+    + [(line, line) for line in ("E0000 00:00:1.6 5 gpu.cc:5] out of memory\n", "W0000 00:00:1.6 5 a.cc:5] slow\n")],
+)
+def test_only_start_up_lines_are_taken_out(text, kept):
+    cell = new_code_cell("x", execution_count=1, outputs=[new_output("stream", name="stderr", text=text)])
+    TOOL.normalise(new_notebook(cells=[cell]))
+    assert "".join(output.text for output in cell.outputs) == kept
+
+
 def test_stale_notebooks_are_named(executed, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(TOOL, "TUTORIALS", tmp_path)
     executed.metadata.videocnn["sources"] = TOOL.sources(executed)

@@ -17,6 +17,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import threading
@@ -42,6 +43,12 @@ if find_spec("videocnn") is None:  # on a hosted notebook service
 """The second cell of every notebook, tagged `install`: installs where the package is missing, prints nothing here."""
 CELL_SECONDS = 600
 KEPT_OUTPUTS = ("image/png", "text/plain")  # what the site shows
+# What TensorFlow's libraries say when they are loaded, whatever TF_CPP_MIN_LOG_LEVEL is; nothing else is taken out.
+START_UP = re.compile(
+    r"^(?:WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ \S+:\d+\]|To enable the fol"
+    r"|E\d{4} .*(?:failed call to cuInit|Unable to register cu\w+ factory)).*\n?",
+    re.MULTILINE,
+)
 UNSEEN = ("videocnn.cli", "videocnn.pages")  # commands and report pages, whose wording changes often
 # What a kernel is asked after its last cell. The modules come first: the questions load some themselves.
 PROBE = f"""\
@@ -188,6 +195,10 @@ def normalise(notebook: NotebookNode) -> None:
             continue
         outputs: list[NotebookNode] = []
         for output in cell.outputs:
+            if output.get("name") == "stderr":
+                output.text = START_UP.sub("", output.text)
+                if not output.text.strip():
+                    continue
             if output.output_type == "stream" and outputs and outputs[-1].get("name") == output.name:
                 outputs[-1].text += output.text
                 continue
