@@ -16,6 +16,9 @@ ORDER = (
 # `[default: one a processor]` at the end of an option's help: what holds where the option is not given.
 STATED = re.compile(r"\s*\[(?:default: )?([^\[\]]*)\]\s*$")
 
+# Versions of typer differ in what they call the kinds of values.
+KINDS = {"str": "TEXT", "int": "N", "integer": "N", "float": "X"}
+
 
 def on_page_markdown(markdown, page, config, files):
     """Put the commands in place of the mark."""
@@ -72,7 +75,8 @@ def names_of(parameter, context):
     """Return an option with the kind of its value, such as `--seed INT`."""
     kind = parameter.metavar
     if kind is None and not parameter.is_flag:
-        kind = re.search(r"(\w+)( range)?\W*$", parameter.get_help_record(context)[0].lower())[1].upper()
+        kind = re.search(r"(\w+)( range)?\W*$", parameter.get_help_record(context)[0].lower())[1]
+        kind = KINDS.get(kind, kind.upper())
     flags = " / ".join(part for part in (", ".join(parameter.opts), ", ".join(parameter.secondary_opts)) if part)
     return f"{flags} {kind}" if kind else flags
 

@@ -132,6 +132,7 @@ class Reader:
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
         )
+        context.set_default_timeout(120_000)  # a busy machine is no fault of a page
         page = context.new_page()
         seen = browser.Visit(page)
 
