@@ -100,10 +100,11 @@ def meaning_and_default(parameter):
 
 
 def table(caption, head, rows):
-    """Return an HTML table whose first column is code; no text in it is read as Markdown or HTML."""
+    """Return an HTML table whose first column is code, word by word; no text in it is read as Markdown or HTML."""
     cells = ["".join(f"<th scope='col'>{escape(title)}</th>" for title in head)]
     for first, *others in rows:
-        cells.append(f"<td><code>{escape(first)}</code></td>" + "".join(f"<td>{escape(cell)}</td>" for cell in others))
+        words = " ".join(word if word == "/" else f"<code>{escape(word)}</code>" for word in first.split())
+        cells.append(f"<td>{words}</td>" + "".join(f"<td>{escape(cell)}</td>" for cell in others))
     top, *body = (f"<tr>{row}</tr>" for row in cells)
     return (
         f"<table><caption class='unseen'>{escape(caption)}</caption><thead>{top}</thead>"
