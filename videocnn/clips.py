@@ -22,7 +22,7 @@ from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize
 from videocnn.sampling import ClipError, clip_rng, clip_span, even_clips, pass_order, random_clip
 from videocnn.selection import SkipList, timeline, usable
 from videocnn.shard_reader import ShardFrames, Shards, open_shards
-from videocnn.sources import CachedFrames, FileFrames, called_by_dataset, carried
+from videocnn.sources import CachedFrames, FileFrames, call_python, called_by_dataset, carried
 from videocnn.spec import ClipSpec
 
 Source = Manifest | Shards | str | os.PathLike
@@ -140,7 +140,7 @@ def train_clips(
         return frames.read(video, clip), labels[video]
 
     def view(position):
-        clip, label = tf.numpy_function(read, [position], (tf.uint8, tf.float32))
+        clip, label = call_python(read, [position], (tf.uint8, tf.float32))
         clip.set_shape((spec.num_frames, *spec.region_size, 3))
         label.set_shape((labels.shape[1],))
         clip = augmented_view(clip, spec, augment, seed=tf.stack([tf.constant(seed, tf.int64), position]))
@@ -216,7 +216,7 @@ def eval_clips(
             return np.zeros((0, *spec.region_size, 3), np.uint8), np.zeros((0, spec.num_frames), np.int64)
 
     def decode(video):
-        regions, clips = tf.numpy_function(read, [video], (tf.uint8, tf.int64))
+        regions, clips = call_python(read, [video], (tf.uint8, tf.int64))
         regions.set_shape((None, *spec.region_size, 3))
         clips.set_shape((None, spec.num_frames))
         return regions, clips, video

@@ -22,7 +22,7 @@ from videocnn.measure import measure
 from videocnn.parallel import default_workers
 from videocnn.sampling import ClipError, clip_rng, even_clips, pass_order, random_clip
 from videocnn.selection import SkipList, usable
-from videocnn.sources import FileFrames, called_by_dataset, carried
+from videocnn.sources import FileFrames, call_python, called_by_dataset, carried
 from videocnn.spec import ClipSpec
 
 SUBSETS = {"training": "train", "validation": "val"}
@@ -181,14 +181,18 @@ def _dataset(
         return frames.read(number, clip), labels[number]
 
     def decode(position):
-        clip, label = tf.numpy_function(read, [position], (tf.uint8, labels.dtype))
+        clip, label = call_python(read, [position], (tf.uint8, labels.dtype))
         clip.set_shape((spec.num_frames, *spec.frame_size, 3))
         label.set_shape(labels.shape[1:])
         clip = tf.cast(clip, tf.float32)
         return clip if label_mode is None else (clip, label)
 
+    @called_by_dataset
+    def next_pass():
+        return np.int64(count * next(passes))
+
     def positions(_):
-        first = tf.numpy_function(called_by_dataset(lambda: np.int64(count * next(passes))), [], tf.int64)
+        first = call_python(next_pass, [], tf.int64)
         return tf.data.Dataset.range(first, first + count)
 
     dataset = tf.data.Dataset.range(1).flat_map(positions).map(decode, num_parallel_calls=default_workers())

@@ -13,7 +13,9 @@ import itertools
 import re
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -119,7 +121,7 @@ atexit.register(_calls.end)
 
 
 def called_by_dataset(function: Callable) -> Callable:
-    """Wrap a function that `tf.numpy_function` calls, so that the end of the program never meets it half-way."""
+    """Wrap a function for `call_python`, so that the end of the program never meets it half-way."""
 
     @functools.wraps(function)
     def wrapper(*arguments):
@@ -129,12 +131,32 @@ def called_by_dataset(function: Callable) -> Callable:
     return wrapper
 
 
+def call_python(function: Callable, arguments: Sequence[Any], dtypes: Any) -> Any:
+    """Call a Python function inside `Dataset.map`, as `tf.numpy_function` does, and let it go with the dataset.
+
+    TensorFlow keeps a function that it has been given, and all the frames in reach of it, until the program ends; so it
+    gets one that only knows where the function is. The function that is mapped must hold it: a name of the scope
+    around, not a temporary object.
+    """
+    import tensorflow as tf
+
+    found = weakref.ref(function)
+
+    def call(*values):
+        there = found()
+        if there is None:
+            raise RuntimeError("the dataset that these clips come from is gone; keep it while its batches are read")
+        return there(*values)
+
+    return tf.numpy_function(call, arguments, dtypes)
+
+
 _failures: dict[int, VideoCNNError] = {}
 _failure_numbers = itertools.count(1)
 
 
 def carried(function: Callable) -> Callable:
-    """Wrap a function that `tf.numpy_function` calls, so that `video_errors` can find its error again."""
+    """Wrap a function for `call_python`, so that `video_errors` can find its error again."""
 
     @called_by_dataset
     @functools.wraps(function)

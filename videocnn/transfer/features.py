@@ -25,7 +25,7 @@ import tensorflow as tf
 
 from videocnn.parallel import progress_bar
 from videocnn.runs import RunError
-from videocnn.sources import GIB, called_by_dataset, video_errors
+from videocnn.sources import GIB, call_python, called_by_dataset, video_errors
 
 Batch = tuple[Any, Any]
 
@@ -61,7 +61,7 @@ class Features:
             return np.asarray(rows[first : first + self.batch_size])
 
         def batch(number):
-            block = tf.numpy_function(read, [number], tf.float32)
+            block = call_python(read, [number], tf.float32)
             block.set_shape((self.batch_size, rows.shape[1]))
             return tf.reshape(block[:, :units], (self.batch_size, *self.shape)), block[:, units:]
 
