@@ -49,7 +49,6 @@ SHORTER = (
     (r"--minutes [\d.]+", "--minutes 0.02"),
     (r"\bminutes=[\d.]+", "minutes=0.02"),
     (r"--epochs \d+", "--epochs 1"),
-    (r"\bepochs=\d+", "epochs=1"),
     (r"videocnn train (?!.*--frame-size)", "videocnn train --frame-size 46 "),
     (r"videocnn train (?!.*--width)", "videocnn train --width 0.1 "),
     (r"videocnn finetune (?!.*--(?:epochs|minutes))", "videocnn finetune --epochs 1 "),

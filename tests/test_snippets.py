@@ -118,8 +118,8 @@ def world(small_world, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", READING, ids=module_name)
 def test_examples_with_files_hold(path, world):
-    for name in set(re.findall(r"make_toy\(\"([^\"]+)\"|open_videos\(\"toy\", \"([^\"]+)\"", path.read_text())):
-        shutil.rmtree(world / "".join(name), ignore_errors=True)
+    for name in re.findall(r'>>> .*make_toy\("([^"]+)"', path.read_text(encoding="utf-8")):
+        shutil.rmtree(world / name)
     assert run_examples(path) == ""
 
 

@@ -78,7 +78,7 @@ def predict(
         VideoCNNError: an argument is impossible.
 
     Example:
-        >>> for prediction in predict("run/model.keras", "holiday.mp4"):  # doctest: +SKIP
+        >>> for prediction in predict("runs/slow/model.keras", "holiday.mp4"):
         ...     print(prediction.path, prediction.labels[0])
     """
     network = model if isinstance(model, keras.Model) else load_network(model)

@@ -86,8 +86,8 @@ def score_timeline(
         PredictError: it is too short for a clip, an argument is impossible, or the network gives no probabilities.
 
     Example:
-        >>> timeline = score_timeline("run/model.keras", "match.mp4")  # doctest: +SKIP
-        >>> timeline.class_names[timeline.scores[0].argmax()], timeline.start_seconds[0]  # doctest: +SKIP
+        >>> timeline = score_timeline("runs/slow/model.keras", "match.mp4")
+        >>> timeline.class_names[timeline.scores[0].argmax()], timeline.start_seconds[0]
     """
     network = model if isinstance(model, keras.Model) else load_network(model)
     spec = clip_spec(network)

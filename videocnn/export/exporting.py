@@ -78,8 +78,8 @@ def export(
             with, or the exported network says something else.
 
     Example:
-        >>> export("runs/slow", "onnx").check["largest_difference"]  # doctest: +SKIP
-        1.1920928955078125e-07
+        >>> export("runs/slow", "tflite").check["largest_difference"] < 1e-5
+        True
     """
     file = network_file(run)
     if to not in FORMATS:

@@ -60,7 +60,9 @@ def finetune(
         VideoCNNError: the network or the data cannot be used.
 
     Example:
-        >>> finetune("runs/sports", "ucf101/fold1/manifest.csv", "runs/ucf-top3", regime="top3")
+        >>> network = finetune("runs/slow", "data/ucf101/fold1/manifest.csv", "runs/ucf-top", regime="top", epochs=2)
+        >>> network.output_shape
+        (None, 3)
     """
     if not isinstance(network, keras.Model):
         origin = Path(os.path.realpath(network))

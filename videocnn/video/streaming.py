@@ -66,7 +66,7 @@ def stream_frames(
         VideoError: as for `read_frames`; or the file states no times at all. Frames before a damaged place come first.
 
     Example:
-        >>> for frame in stream_frames("match.mp4", (200, 200)):  # doctest: +SKIP
+        >>> for frame in stream_frames("match.mp4", (200, 200)):
         ...     print(frame.start_seconds, frame.read().mean())
     """
     if fps is not None and not (fps > 0 and math.isfinite(fps)):
