@@ -243,7 +243,7 @@ def draw_network(key: str, panel: Panel, numbered: bool) -> list[str]:
     network = NETWORKS[key]
     used = network.frames()
     parts = arrow(panel.left, panel.top, panel.right, panel.top, "axis")
-    shown = range(LONGEST) if numbered else used[:: max(1, len(used) - 1)]
+    shown = sorted({used[0], used[-1], *(range(0, LONGEST, 3) if numbered else ())})
     parts += [text(panel.x(i), panel.top + 19, str(i), "middle" if i in used else "middle soft") for i in shown]
     for i in range(LONGEST):
         width = panel.pitch - 5
@@ -291,29 +291,30 @@ def labels(panel: Panel, x: float) -> list[str]:
     return [text(x, panel.top + 20, "frame", "end"), *names]
 
 
-def legend(x: float, y: float) -> list[str]:
-    """Return what shapes and lines mean, one after the other from x on."""
+def legend(x: float, y: float, columns: int) -> list[str]:
+    """Return what shapes and lines mean, in rows of so many."""
+    words = {
+        "one": "convolution",
+        "full": "fully connected",
+        "join": "thick: joins in time",
+        "same": "same weights",
+    }
     parts = []
-    for kind, words, width in (
-        ("one", "convolution", 144),
-        ("join", "thick: joins in time", 202),
-        ("full", "fully connected", 172),
-        ("same", "same weights", 0),
-    ):
+    for i, (kind, meaning) in enumerate(words.items()):
+        left, middle = x + i % columns * 200, y + i // columns * 30
         sample = (
-            tag("path", d=f"M{number(x - 14)} {number(y)}h28", class_="same")
+            tag("path", d=f"M{number(left - 14)} {number(middle)}h28", class_="same")
             if kind == "same"
-            else shape("one" if kind == "join" else kind, x, y, (28, 20), joins=kind == "join")
+            else shape("one" if kind == "join" else kind, left, middle, (28, 20), joins=kind == "join")
         )
-        parts += [sample, text(x + 24, y + 5, words, "soft")]
-        x += width
+        parts += [sample, text(left + 24, middle + 5, meaning, "soft")]
     return parts
 
 
 def network_figure(key: str) -> str:
     """Return the drawing of one network, with the shape of what leaves every layer."""
     network = NETWORKS[key]
-    panel = Panel(left=92, top=62, pitch=29, gap=46, node=(34, 25))
+    panel = Panel(left=92, top=62, pitch=21, gap=46, node=(34, 25))
     after, right = sizes(170), panel.right + 18
     layers = network.layers()
     shapes = [(panel.strip, f"{network.num_frames} × 170 × 170 × 3")]
@@ -329,10 +330,10 @@ def network_figure(key: str) -> str:
         *(text(right, y + 5, shown, "name") for y, shown in shapes),
         *labels(panel, panel.left - 12),
         *draw_network(key, panel, numbered=True),
-        *legend(38, bottom),
-        text(20, bottom + 34, "Number in a shape: how many frames it sees. Dashed frames are not looked at.", "soft"),
+        *legend(38, bottom, columns=2),
+        text(20, bottom + 64, "Number in a shape: frames that it sees. Dashed: not looked at.", "soft"),
     ]
-    return document(f"{network.title}: connections in time", network.text, 750, round(bottom + 52), parts)
+    return document(f"{network.title}: connections in time", network.text, 620, round(bottom + 82), parts)
 
 
 def fusion_figure() -> str:
@@ -346,8 +347,15 @@ def fusion_figure() -> str:
     first = Panel(left=92, top=64, pitch=13, gap=44, node=(25, 24))
     bottom = first.y("classes") + 50
     parts += [text(first.left - 12, first.top + 1, "time", "end"), *labels(first, first.left - 12)]
-    parts += legend(38, bottom)
-    parts.append(text(20, bottom + 34, "Number in a shape: how many of the sixteen frames it sees.", "soft"))
+    parts += legend(38, bottom, columns=4)
+    parts.append(
+        text(
+            20,
+            bottom + 34,
+            "Number in a shape: frames that it sees, of the sixteen drawn. Dashed: not looked at.",
+            "soft",
+        )
+    )
     described = " ".join(f"{network.title}: {network.text}" for network in NETWORKS.values())
     return document("Four ways to join frames in time", described, round(left), round(bottom + 52), parts)
 
