@@ -5,7 +5,7 @@ BIN := .venv/bin
 export VIDEOCNN_DATA ?= $(abspath $(wildcard ../shared/data))
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo install test test-slow test-tf217 lint format bench clean
+.PHONY: demo install test test-slow test-tf217 lint format bench notebooks site serve walk clean
 
 demo: .venv/installed
 	$(BIN)/videocnn demo --out demo --overwrite
@@ -30,6 +30,21 @@ bench: .venv/installed-bench
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/input.py
 
+# Executes the notebooks of the course whose code, or the package's, has changed since they were executed.
+notebooks: .venv/installed-test
+	$(BIN)/python tutorials/run.py
+
+# The site: in site/, or on 127.0.0.1:8000.
+site: .venv/installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+serve: .venv/installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+# A newcomer's walk through README and the course, in a fresh clone and environment, each step timed.
+walk:
+	$(PYTHON) benchmarks/walk.py --out walk.md
+
 # The oldest TensorFlow, and the last that the compiled operations of tensorflow-io load on.
 test-tf217: .venv-tf217/installed
 	.venv-tf217/bin/python -m pytest -n 2
@@ -43,7 +58,7 @@ test-tf217: .venv-tf217/installed
 	touch $@
 
 .venv/installed-test: setup.py | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[test,peers,browser,export]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,peers,browser,export,notebooks,docs]'
 	touch $@ .venv/installed
 
 # PyTorch's own index has builds without CUDA; install one first where the default brings gigabytes.
@@ -58,4 +73,4 @@ test-tf217: .venv-tf217/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-tf217 demo build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-tf217 demo site walk.md tutorials/course build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -49,7 +49,10 @@ setup(
         # What tests hold results against; apart, because their newest need a NumPy that TensorFlow 2.17 cannot take.
         "peers": ["jax", "opencv-python-headless", "tensorboard"],
         # Pages are tested in a browser that is on the machine (Chromium); nothing is downloaded for it.
-        "browser": ["playwright"],
+        "browser": ["playwright", "axe-playwright-python"],
+        # What the course needs to be opened, and to be executed anew.
+        "notebooks": ["jupyter", "ipykernel", "nbclient", "nbformat", "psutil"],
+        "docs": ["mkdocs>=1.6", "mkdocs-material>=9.5", "mkdocs-ipynb", "mkdocstrings[python]", "latex2mathml"],
         "bench": ["torch", "opencv-python-headless"],
     },
     entry_points={"console_scripts": ["videocnn = videocnn.cli:main"]},
