@@ -38,7 +38,7 @@ COMPLAINTS = re.compile(
 )
 NUMBER = re.compile(r"\*\*([+−-]?\d[^*\n]*)\*\*")  # in bold, and a number: one that the notebook has measured
 VALUE = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?")
-LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
+LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(([^)\s]+)[^)]*\)")
 MAX_BYTES, MAX_SECONDS, MAX_MEGABYTES = 1_000_000, 180, 2000
 CELLS, WORDS, MAX_LINES, MAX_CELL_LINES = (18, 30), (600, 1200), 200, 15
 BADGE = "https://colab.research.google.com/github/videocnn/videocnn/blob/main/tutorials/{}.ipynb"
@@ -62,7 +62,7 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 def prose(notebook: NotebookNode) -> str:
     """Return the markdown of all cells, without code."""
     text = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"^[ \t]*(```|~~~).*?^[ \t]*\1", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
 def num_words(text: str) -> int:
@@ -245,6 +245,8 @@ def links(path: Path, notebook: NotebookNode) -> Iterator[str]:
     for mark, shown, target in LINK.findall(text):
         if mark and not shown.strip():
             yield f"has a picture without a text in its place: {target}"
+        if mark and re.match(r"https?:", target):
+            yield f"has a picture that another server must send: {target}"
         if re.match(r"[a-z]+:|#|/", target):
             if not target.startswith(("https://", "http://", "#")):
                 yield f"has a link that is neither relative nor of the web: {target}"

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 NAME = "05_from_clips_to_videos"
 TITLE = f"""# From clips to videos
 
-[![Open it](https://example.org/badge.svg)]({rules.BADGE.format(NAME)})
+[![Open it](assets/open-in-colab.svg)]({rules.BADGE.format(NAME)})
 
 **You will learn**
 
@@ -53,8 +53,14 @@ def code(source, count, *, tags=(), outputs=()):
 @pytest.fixture
 def folder(tmp_path):
     """Return a folder with the files that the notebook links to."""
-    (tmp_path / "paper").mkdir()
-    for name in ("paper/index.md", "04_fovea_and_context.ipynb", "06_filter_visualisation.ipynb"):
+    for name in ("paper", "assets"):
+        (tmp_path / name).mkdir()
+    for name in (
+        "assets/open-in-colab.svg",
+        "paper/index.md",
+        "04_fovea_and_context.ipynb",
+        "06_filter_visualisation.ipynb",
+    ):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -178,6 +184,7 @@ BREAKS = {
     "page of the paper": replace(-1, "paper/index.md", "04_fovea_and_context.ipynb"),
     "leads nowhere: paper/none.md": replace(-1, "paper/index.md", "paper/none.md"),
     "neither relative nor of the web: /x": replace(-1, "paper/index.md", "/x"),
+    "another server must send": replace(0, "assets/", "https://example.org/"),
     "without a text in its place: a.png": replace(6, "Words", "![](a.png)"),
     "without a text in its place: <img": replace(6, "Words", '<img src="a.png">'),
     "quotes 7 without its unit": replace(6, "Words", "**7**"),

@@ -163,7 +163,7 @@ def test_a_notebook_is_executed(tmp_path, monkeypatch, capsys):
     assert {"videocnn.sampling", "videocnn.errors"} <= set(kept.modules)
     assert not any(name.startswith("videocnn.cli") for name in kept.modules)
     assert 320 < kept.memory_mb < 3000
-    assert kept.seconds < 60
+    assert 0 <= kept.seconds < 600
     assert kept.versions.keys() >= {"python", "tensorflow", "keras"}
     assert not TOOL.is_stale(notebook)
     assert TOOL.main([]) == 0  # nothing is left to do
