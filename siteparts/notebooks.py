@@ -1,15 +1,11 @@
-"""What mkdocs-ipynb leaves open: words for pictures, a link to the source, badges that nobody else's server draws."""
+"""What mkdocs-ipynb leaves open: words for pictures, a link to the source, and what was printed unlike code."""
 
 import json
 import re
 from pathlib import Path
 from urllib.parse import urljoin
 
-from mkdocs.utils import get_relative_url
-
 PICTURE = re.compile(r"!\[img\]\((\./_data/[^)]*)\)")
-BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
-OWN_BADGE = "assets/open-in-colab.svg"
 
 
 def on_page_markdown(markdown, page, config, files):
@@ -23,11 +19,8 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(content, page, config, files):
-    """Mark the page, so that what was printed looks unlike code, and take the badge from this site."""
-    if not page.file.src_uri.endswith(".ipynb"):
-        return content
-    content = content.replace(BADGE, get_relative_url(OWN_BADGE, page.url))
-    return f'<div class="notebook">\n{content}\n</div>'
+    """Mark the page as a notebook's, for its style."""
+    return f'<div class="notebook">\n{content}\n</div>' if page.file.src_uri.endswith(".ipynb") else content
 
 
 def picture_texts(cells):
