@@ -34,9 +34,9 @@ svg{%s}
 #only-dark:target{%s}
 #only-light:target{%s}
 .ground{fill:var(--ground)}
-text{font:15px system-ui,sans-serif;fill:var(--ink)}
-.name{font:15px ui-monospace,monospace}
-.title{font-size:19px;font-weight:600}
+text{font:%dpx system-ui,sans-serif;fill:var(--ink)}
+.name{font:%dpx ui-monospace,monospace}
+.title{font-size:%dpx;font-weight:600}
 .soft{fill:var(--soft)}
 .middle{text-anchor:middle}
 .end{text-anchor:end}
@@ -162,10 +162,10 @@ def arrow(x1: float, y1: float, x2: float, y2: float, class_: str = "arrow") -> 
     return [tag("path", d=line, class_=class_), tag("polygon", points=head, class_="head")]
 
 
-def document(title: str, description: str, width: int, height: int, parts: list[str]) -> str:
-    """Return a whole SVG file on a ground of its own, light or dark."""
+def document(title: str, description: str, width: int, height: int, parts: list[str], letters: int = 15) -> str:
+    """Return a whole SVG file on a ground of its own, light or dark, with letters of so many pixels."""
     light, dark = (";".join(f"--{name}:{colour}" for name, colour in theme.items()) for theme in (LIGHT, DARK))
-    style = STYLE.strip() % (light, dark, dark, light)
+    style = STYLE.strip() % (light, dark, dark, light, letters, letters, letters + 4)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="only-dark" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-labelledby="title description">'
@@ -301,7 +301,7 @@ def legend(x: float, y: float, columns: int) -> list[str]:
     }
     parts = []
     for i, (kind, meaning) in enumerate(words.items()):
-        left, middle = x + i % columns * 200, y + i // columns * 30
+        left, middle = x + i % columns * 220, y + i // columns * 30
         sample = (
             tag("path", d=f"M{number(left - 14)} {number(middle)}h28", class_="same")
             if kind == "same"
@@ -357,7 +357,7 @@ def fusion_figure() -> str:
         )
     )
     described = " ".join(f"{network.title}: {network.text}" for network in NETWORKS.values())
-    return document("Four ways to join frames in time", described, round(left), round(bottom + 52), parts)
+    return document("Four ways to join frames in time", described, round(left), round(bottom + 52), parts, 17)
 
 
 def scene() -> str:
