@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from videos import write_video
 
-from videocnn.pages.page import clock, environment, percent, picture, render, size
+from videocnn.pages.page import clock, environment, percent, picture, prose, render, size
 from videocnn.pages.timeline import MOST_ROWS, clip_rows, curve, ticks, timeline_page
 from videocnn.pages.video import PageVideo, page_video
 from videocnn.timeline import Timeline
@@ -91,6 +91,13 @@ def test_times(seconds, digits, text):
 def test_shares_and_sizes():
     assert [percent(value) for value in (0.1234, 1, None, float("nan"))] == ["12.3 %", "100.0 %", "–", "–"]
     assert [size(count) for count in (1, 1025, 2**20, 3 * 2**19)] == ["1 KiB", "2 KiB", "1.0 MiB", "1.5 MiB"]
+
+
+def test_commands_in_sentences():
+    assert (
+        prose("run `videocnn <x>` & `y`, <b>") == "run <code>videocnn &lt;x&gt;</code> &amp; <code>y</code>, &lt;b&gt;"
+    )
+    assert environment().from_string("{{ x | prose }}").render(x="`<i>`") == "<code>&lt;i&gt;</code>"
 
 
 def test_pictures_are_data_with_a_text():

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from browser import visit
+from paper_runs import made_scores, write_run
 from PIL import Image
 from typer.testing import CliRunner
 from videos import read_counts, write_counting_video
@@ -110,18 +111,36 @@ def page(place):
     return write_report([root / "good", root / "bad <b>"], root / "report.html")
 
 
+@pytest.fixture(scope="module")
+def paper_page(tmp_path_factory):
+    """Three networks on videos of the same names: right in a half, in three quarters and in all of them."""
+    root = tmp_path_factory.mktemp("paper <b>")
+    runs = []
+    for name, right, options in (
+        ("single", [True, False] * 4, {}),
+        ("multires", [True, True, True, False] * 2, {"stream": "multires"}),
+        ("slow", [True] * 8, {"model": "slow_fusion"}),
+    ):
+        history = [(epoch, 64 * epoch, 4.0 if name == "single" else 2.0) for epoch in (1, 2, 3)]
+        runs.append(write_run(root / name, made_scores(right, names=NAMES), history=history, **options))
+    return write_report(runs, root / "report.html", num_examples=0)
+
+
 class Elements(HTMLParser):
     """Lists the elements of a page with their attributes, and the texts of table cells by row."""
 
     def __init__(self, text):
         super().__init__()
-        self.elements, self.rows, self.cell = [], [], None
+        self.elements, self.rows, self.tables, self.cell = [], [], [], None
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
         self.elements.append((tag, dict(attributes)))
+        if tag == "table":
+            self.tables.append([])
         if tag == "tr":
             self.rows.append([])
+            self.tables[-1].append(self.rows[-1])
         if tag in ("td", "th"):
             self.cell = []
 
@@ -189,11 +208,12 @@ def test_the_page_holds_all_it_shows(page):
     assert all(value.startswith(("data:", "#")) for value in addresses)
 
 
-def test_readers_who_listen_find_their_way(page):
-    elements = Elements(page.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["page", "paper_page"])
+def test_readers_who_listen_find_their_way(name, request):
+    elements = Elements(request.getfixturevalue(name).read_text(encoding="utf-8"))
     assert all(found.get("alt") for found in elements.named("img"))
     assert len(elements.named("table")) == len(elements.named("caption")) > 0
-    assert all(found.get("scope") in ("row", "col") for found in elements.named("th"))
+    assert all(found.get("scope") in ("row", "col", "colgroup") for found in elements.named("th"))
     levels = [int(tag[1]) for tag, _ in elements.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -277,8 +297,7 @@ def test_runs_that_cannot_be_compared_have_tables_of_their_own(place, tmp_path):
     data = root / "data" / "manifest.csv"
     run = make_run(tmp_path / "other", manifest, data, make_scores(manifest, GOOD, manifest_hash="0" * 64))
     text = write_report([root / "good", run], tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "The runs are not compared" in text
-    assert "was evaluated on other data" in text
+    assert "Runs on other data or classes are not compared" in text
     assert text.count("chance</th>") == 2
 
 
@@ -308,6 +327,91 @@ def test_the_command(place, tmp_path):
     assert result.exit_code == 0, result.output
     assert str(out) in result.stdout
     assert 'class="film' not in out.read_text(encoding="utf-8")
+
+
+# The paper's tables
+
+
+def test_ours_stand_beside_the_papers_figures(paper_page):
+    elements = Elements(paper_page.read_text(encoding="utf-8"))
+    (table,) = [table for table in elements.tables if table[0][0] == "network" and table[0][1] == "clip hit@1"]
+    assert table[0] == ["network", "clip hit@1", "video hit@1", "video hit@5"]
+    assert table[1] == ["ours", "paper"] * 3
+    rows = {row[0]: row[1:] for row in table[2:]}
+    assert rows["Slow Fusion"][::2] == ["100.0 [100.0, 100.0]"] * 3
+    assert rows["Slow Fusion"][1::2] == ["41.9", "60.9", "80.2"]
+    assert rows["Single-Frame"][2].startswith("50.0 [")
+    assert rows["Early Fusion"] == ["–", "38.9", "–", "57.7", "–", "76.8"]
+    assert rows["chance"] == ["37.5", "", "37.5", "", "100.0", ""]
+
+
+def test_every_row_of_a_table_has_the_same_number_of_cells(paper_page):
+    text = paper_page.read_text(encoding="utf-8")
+    for table in re.findall(r"<table.*?</table>", text, re.DOTALL):
+        head, body = table.split("</thead>")
+        spans = [
+            int((re.search(r'colspan="(\d)"', cell) or ["", "1"])[1])
+            for cell in re.findall("<th[ >][^>]*", head.split("</tr>")[0])
+        ]
+        widths = {len(re.findall("<t[hd]", row)) for row in re.findall("<tr>.*?</tr>", body, re.DOTALL)}
+        assert widths == {sum(spans)}
+
+
+def test_claims_have_the_verdicts_of_the_tables(paper_page):
+    text = paper_page.read_text(encoding="utf-8")
+    item = r'<span class="outcome[^"]*">(.*?):</span> (.*?)<span class="basis">(.*?)</span>'
+    found = {claim: (outcome, basis) for outcome, claim, basis in re.findall(item, text)}
+    assert found["Slow Fusion is better than Single-Frame"][0] == "supported"
+    assert found["Early Fusion is worse than Single-Frame"][0] == "cannot be tested here"
+    assert found["Two streams train Single-Frame faster than the full frame"] == (
+        "supported",
+        "here: 2.00 times [2.00, 2.00]; paper: section 4.1: 6 to 21 clips/s, 3.5 times",
+    )
+    assert "1 supported, 1 cannot be tested here." in text
+
+
+def test_every_table_says_what_it_rests_on(paper_page):
+    text = paper_page.read_text(encoding="utf-8")
+    assert text.count("Ours: split test, 8 videos in 8 groups, 3 classes; below a figure its 95 % interval") == 3
+    assert "Trained on Abacus 1, 2 processors" in text
+    assert text.count("paper: test videos of Sports-1M, 487 classes") == 1
+    for name in ("table-1", "table-2", "table-speed"):
+        assert text.count(f'<h3 id="{name}">') == 1
+    assert "Table 3, regimes of transfer: needs runs of <code>videocnn finetune</code>" in text
+
+
+def test_classes_and_folders_are_text_in_the_papers_tables(paper_page):
+    elements = Elements(paper_page.read_text(encoding="utf-8"))
+    (table,) = [table for table in elements.tables if table[0][:2] == ["class", "change of AP"]]
+    assert {row[0] for row in table[2:]} >= set(NAMES)
+    assert not elements.named("script", "b", "i")
+    assert "paper &lt;b&gt;0/single; 2 clips x 4 views" in paper_page.read_text(encoding="utf-8")
+
+
+def test_folds_are_shown_one_by_one_and_as_one_regime(tmp_path):
+    for fold, right in ((1, [True] * 4), (2, [True, False] * 2)):
+        scores = made_scores(right, hash=f"h{fold}", prefix=f"f{fold}v")
+        write_run(tmp_path / "top" / f"fold{fold}", scores, regime="top", pretrained="w")
+    out = write_report(tmp_path / "top", tmp_path / "r.html", num_examples=0)
+    elements = Elements(out.read_text(encoding="utf-8"))
+    assert [found["id"] for found in elements.named("section") if found["id"].startswith("run")] == ["run1", "run2"]
+    rows = {row[0]: row for row in elements.rows}
+    assert rows["fine-tuned top layer"][1].startswith("75.0 [")
+    assert rows["fine-tuned top layer"][2:] == ["64.1", "35.4", "100.0, 50.0"]
+    assert {"fold1", "fold2"} <= set(rows)
+    assert "Table 4, groups of UCF-101</strong> is not made" in out.read_text(encoding="utf-8")
+    assert "Runs on other data or classes are not compared" in out.read_text(encoding="utf-8")
+
+
+def test_runs_that_allow_no_table_have_no_such_section(page):
+    assert 'id="paper"' not in page.read_text(encoding="utf-8")
+
+
+def test_two_runs_of_one_row_are_named(tmp_path):
+    runs = [write_run(tmp_path / name, made_scores([True, False])) for name in ("a", "b")]
+    text = write_report(runs, tmp_path / "r.html", num_examples=0).read_text(encoding="utf-8")
+    assert "is not made: " in text
+    assert "b are both Single-Frame; give one of each" in text
 
 
 # Examples
@@ -356,4 +460,24 @@ def test_in_chromium(page, window):
             summary.click()
         assert seen.overflow() == 0
         assert seen.page.get_by_role("rowheader", name=NASTY).count() > 0
+    assert (seen.complaints, seen.requests, seen.dialogs) == ([], [], [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("window", [{}, {"width": 390, "height": 844}, {"width": 390, "height": 844, "dark": True}])
+def test_wide_tables_scroll_in_their_own_box(paper_page, window):
+    with visit(paper_page, **window) as seen:
+        for summary in seen.page.locator("summary").all():
+            summary.click()
+        assert seen.overflow() == 0
+        for name in ("Table 1, networks and streams", "Table 2, classes that gain and lose"):
+            box = seen.page.get_by_role("region", name=name, exact=True)
+            assert box.count() == 1
+            assert (box.evaluate("box => box.scrollWidth - box.clientWidth") > 0) == ("width" in window), name
+            caption = box.locator("caption span").bounding_box()
+            assert caption["x"] + caption["width"] <= window.get("width", 1200)
+            box.focus()
+            assert box.evaluate("box => document.activeElement === box")
+        assert seen.page.get_by_role("columnheader", name="ours").count() > 3
+        assert seen.page.get_by_role("rowheader", name="Slow Fusion", exact=True).count() == 1
     assert (seen.complaints, seen.requests, seen.dialogs) == ([], [], [])

@@ -1,4 +1,4 @@
-"""One page about one run or several: figures beside chance, curves, confusions, filters, examples, and how it was run.
+"""One page about one run or several: figures beside chance and the paper's, curves, confusions, filters, examples.
 
 Made from what run folders keep; nothing is trained or evaluated. A run that is unfinished or not evaluated has a page
 as well, which says so.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -18,8 +17,11 @@ from videocnn.errors import VideoCNNError
 from videocnn.models import clip_spec
 from videocnn.pages.examples import find_examples
 from videocnn.pages.page import Picture, picture
-from videocnn.pages.report import Section, report_page
+from videocnn.pages.report import Comparison, Section, report_page
 from videocnn.pages.run_record import RunRecord, common_split, find_warnings, read_record, short_names
+from videocnn.papertables import PaperTableError
+from videocnn.papertables.allowed import allowed_tables
+from videocnn.papertables.regimes import fold_folders
 from videocnn.runs import write_file
 from videocnn.saved import load_network
 from videocnn.scores import ScoresError
@@ -40,15 +42,17 @@ def write_report(
     split: str | None = None,
     num_examples: int = NUM_EXAMPLES,
     seed: int = 0,
+    ungrouped: bool = False,
 ) -> Path:
     """Write a page about runs; it holds all of its pictures and needs no network.
 
     Args:
-        runs: run folders, in the order in which they are to be shown.
+        runs: run folders, or folders of `fold1`, `fold2`, ..., in the order in which they are to be shown.
         out: the HTML file.
         split: whose figures and examples are shown; by default test, or what there is.
         num_examples: example videos a run, half of them right and half wrong answers.
         seed: of the bootstrap that compares runs.
+        ungrouped: in the paper's tables, take every video for a source of its own where the manifest names no groups.
 
     Returns:
         The file.
@@ -59,9 +63,10 @@ def write_report(
         ScoresError: figures of a run are damaged.
 
     Example:
-        >>> write_report(["runs/single", "runs/slow"], "report.html")  # doctest: +SKIP
+        >>> write_report(["runs/single", "runs/slow"], "report.html")
     """
-    folders = [runs] if isinstance(runs, (str, os.PathLike)) else list(runs)
+    given = [runs] if isinstance(runs, (str, os.PathLike)) else list(runs)
+    folders = [folder for name in given for folder in run_folders(name)]
     out = Path(out)
     if not folders:
         raise ReportError("there is nothing to report: give one run folder at least")
@@ -73,26 +78,45 @@ def write_report(
         raise ReportError(f"{out}: the folder {out.parent} is not there; make it or write elsewhere")
     records = [read_record(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
     chosen = common_split(records, split)
+    groups = on_same_data(records, chosen)
     content = report_page(
         records,
         split=chosen,
         warnings={record.name: find_warnings(record) for record in records},
-        comparison=compared(records, chosen, seed=seed),
+        comparisons=[(group, compared(group, chosen, seed=seed)) for group in groups],
+        paper=allowed_tables(given, chosen, seed=seed, ungrouped=ungrouped) if groups else None,
         curves=curves(records),
-        gains=gains(records, chosen, seed=seed),
+        gains=[shown for group in groups for shown in gains(group, chosen, seed=seed)],
         sections=[section(record, chosen, num_examples) for record in records],
     )
     write_file(out, lambda file: file.write_text(content, encoding="utf-8"))
     return out
 
 
-def compared(records: Sequence[RunRecord], split: str | None, *, seed: int) -> dict[str, Any] | str:
-    """Return what `compare` says of the runs, or why they are not compared."""
-    measured = [record.folder for record in records if split in record.metrics]
-    if len(measured) < 2:
+def run_folders(name: str | os.PathLike) -> list[str]:
+    """Return the runs of a folder: itself, or its folds."""
+    try:
+        return list(fold_folders(os.fspath(name)).values())
+    except PaperTableError:
+        return [os.fspath(name)]  # reading it says what it is not
+
+
+def on_same_data(records: Sequence[RunRecord], split: str | None) -> list[list[RunRecord]]:
+    """Return the runs that were measured on a split, those on the same data and classes together."""
+    groups: dict[tuple, list[RunRecord]] = {}
+    for record in records:
+        if split in record.metrics:
+            result = record.metrics[split]
+            groups.setdefault((result.get("manifest_hash"), tuple(result["class_names"])), []).append(record)
+    return list(groups.values())
+
+
+def compared(records: Sequence[RunRecord], split: str, *, seed: int) -> Comparison:
+    """Return what `compare` says of measured runs, why they are not compared, or "" of a single one."""
+    if len(records) < 2:
         return ""
     try:
-        return compare(measured, split, seed=seed)
+        return compare([record.folder for record in records], split, seed=seed)
     except (CompareError, ScoresError) as error:
         return str(error)
 
@@ -128,16 +152,15 @@ def last_epoch(record: RunRecord) -> str:
     return ", ".join(parts) or "no values"
 
 
-def gains(records: Sequence[RunRecord], split: str | None, *, seed: int) -> list[Picture | str]:
-    """Return what each later run gains on the first one, class by class."""
-    measured = [record for record in records if split in record.metrics]
+def gains(records: Sequence[RunRecord], split: str, *, seed: int) -> list[Picture | str]:
+    """Return what each later one of measured runs gains on the first, class by class."""
     return [
         drawn(
-            lambda record=record: plot_gains(record.folder, measured[0].folder, split, seed=seed),
-            f"Change in average precision by class, {record.name} minus {measured[0].name}; the table of average "
+            lambda record=record: plot_gains(record.folder, records[0].folder, split, seed=seed),
+            f"Change in average precision by class, {record.name} minus {records[0].name}; the table of average "
             "precisions has the values.",
         )
-        for record in measured[1:]
+        for record in records[1:]
     ]
 
 

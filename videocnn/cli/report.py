@@ -8,16 +8,22 @@ import typer
 
 
 def report(
-    runs: Annotated[list[str], typer.Argument(help="run folders, in the order in which they are to be shown")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="run folders, or folders of fold1, fold2, ..., in the order in which they are to be shown"),
+    ],
     out: Annotated[str, typer.Option(help="HTML file to write")] = "report.html",
     split: Annotated[str | None, typer.Option(help="whose figures are shown [test, or what there is]")] = None,
     examples: Annotated[int, typer.Option(help="example videos a run")] = 6,
     seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    ungrouped: Annotated[
+        bool, typer.Option("--ungrouped", help="the manifest names no groups, and every video has a source of its own")
+    ] = False,
 ) -> None:
-    """Write one page about runs: figures beside chance, curves, confusions, filters, examples, how it was run."""
+    """Write one page about runs: figures beside chance, the paper's tables, curves, confusions, filters, examples."""
     from videocnn.report import write_report
 
-    file = write_report(runs, out, split=split, num_examples=examples, seed=seed)
+    file = write_report(runs, out, split=split, num_examples=examples, seed=seed, ungrouped=ungrouped)
     typer.echo(f"{file}: open it in a browser; it needs no network")
 
 

@@ -12,10 +12,12 @@ import functools
 import hashlib
 import io
 import math
+import re
 from importlib import resources
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from videocnn import __version__
@@ -75,7 +77,7 @@ def environment() -> jinja2.Environment:
     )
     # NaN is no JSON; a page must not break in the browser over it.
     found.policies["json.dumps_kwargs"] = {"allow_nan": False, "sort_keys": False, "separators": (",", ":")}
-    found.filters |= {"percent": percent, "clock": clock, "size": size}
+    found.filters |= {"percent": percent, "clock": clock, "size": size, "prose": prose}
     return found
 
 
@@ -117,3 +119,11 @@ def size(num_bytes: int) -> str:
     if num_bytes < 2**20:
         return f"{math.ceil(num_bytes / 1024)} KiB"
     return f"{num_bytes / 2**20:.1f} MiB"
+
+
+def prose(text: str) -> Markup:
+    """Return a sentence of the package's own as HTML: what stands between backticks is a command."""
+    parts = re.split("`([^`]*)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )

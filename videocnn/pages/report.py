@@ -11,12 +11,18 @@ import numpy as np
 
 from videocnn.pages.examples import Example
 from videocnn.pages.page import Picture, percent, render
+from videocnn.pages.paper_tables import TITLES, table_view
 from videocnn.pages.run_record import RunRecord
+from videocnn.papertables.allowed import Allowed
 from videocnn.tables import CHANCE, FIGURES, counted
 from videocnn.tables import percent as bare
 
 WIDE = 700  # CSS pixels; a wider picture is scrolled on a telephone and not shrunk until its letters vanish
 NUM_PAIRS = 10
+FEW = 10  # rows; a longer table of differences is folded
+FEW_PICTURES = 3  # of gains; more of them are folded
+
+Comparison = dict[str, Any] | str  # what `compare` says of some runs, or why it says nothing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +51,8 @@ def report_page(
     *,
     split: str | None,
     warnings: dict[str, list[str]],
-    comparison: dict[str, Any] | str,
+    comparisons: Sequence[tuple[Sequence[RunRecord], Comparison]],
+    paper: Allowed | None,
     curves: Picture | str,
     gains: Sequence[Picture | str],
     sections: Sequence[Section],
@@ -56,7 +63,9 @@ def report_page(
         records: the runs, in their order.
         split: whose figures are shown, None where no run has any.
         warnings: sentences by run.
-        comparison: what `compare` says of the runs, a sentence that says why it says nothing, or "".
+        comparisons: the measured runs, those on the same data together, and what `compare` says of them: a sentence
+            where it says nothing, "" where there is a single run.
+        paper: the paper's tables, None where no run was measured.
         curves: learning curves, or a sentence.
         gains: what later runs gain on the first, pictures or sentences.
         sections: pictures and examples of each run.
@@ -67,9 +76,14 @@ def report_page(
         records=records,
         split=split,
         warnings=[(name, found) for name, found in warnings.items() if found],
-        tables=figure_tables(records, split, comparison),
-        not_compared=comparison if isinstance(comparison, str) else "",
-        differences=[] if isinstance(comparison, str) else difference_rows(records, comparison),
+        tables=[table for part, found in comparisons for table in figure_tables(part, split, found)],
+        not_compared=not_compared([found for _, found in comparisons]),
+        differences=[
+            row for part, found in comparisons if isinstance(found, dict) for row in difference_rows(part, found)
+        ],
+        few=FEW,
+        few_pictures=FEW_PICTURES,
+        paper=None if paper is None else paper_view(paper),
         precisions=precision_rows(records, split),
         measured=[record for record in records if split in record.metrics],
         chance=CHANCE,
@@ -92,20 +106,37 @@ def curve_note(record: RunRecord) -> str:
     return f"{record.name}: seed {text(arguments.get('seed'))}; {views}{even}."
 
 
-def figure_tables(
-    records: Sequence[RunRecord], split: str | None, comparison: dict[str, Any] | str
-) -> list[dict[str, Any]]:
-    """Return tables of figures: one for runs that were measured on the same videos, else one a run."""
+def not_compared(found: Sequence[Comparison]) -> list[str]:
+    """Return why runs are not compared: what keeps runs on the same data apart, and that there are other data."""
+    reasons = [f"The runs are not compared: {text}" for text in found if isinstance(text, str) and text]
+    if len(found) > 1:
+        reasons.insert(0, "Runs on other data or classes are not compared; each table holds runs on the same.")
+    return reasons
+
+
+def paper_view(paper: Allowed) -> dict[str, Any] | None:
+    """Return the section on the paper's tables as texts; None where no table was tried."""
+    if not paper.tables and not paper.refused:
+        return None
+    return {
+        "tables": [table_view(table) for table in paper.tables],
+        "refused": [(TITLES[name], reason) for name, reason in paper.refused.items()],
+        "left_out": list(paper.left_out.items()),
+        "needed": [(TITLES[name], need) for name, need in paper.needed.items()],
+    }
+
+
+def figure_tables(records: Sequence[RunRecord], split: str, comparison: Comparison) -> list[dict[str, Any]]:
+    """Return tables of figures of measured runs: one for all of them where they are compared, else one a run."""
     if isinstance(comparison, dict):
         names = names_by_folder(records)
         rows = [(names[row["name"]], row["sampling"], row) for row in comparison["rows"]]
         return [figure_table(split, rows, comparison)]
     tables = []
     for record in records:
-        if split in record.metrics:
-            result = record.metrics[split]
-            sampling = f"{result['num_clips']} x {result['num_views']}"
-            tables.append(figure_table(split, [(record.name, sampling, result)], result))
+        result = record.metrics[split]
+        sampling = f"{result['num_clips']} x {result['num_views']}"
+        tables.append(figure_table(split, [(record.name, sampling, result)], result))
     return tables
 
 
