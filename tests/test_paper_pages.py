@@ -104,6 +104,14 @@ def test_table_3_is_the_papers():
     }
 
 
+def test_table_3_beside_ours_is_the_papers():
+    shown = table("transfer", "regime", "ours, mean of three folds")
+    keys = {"from scratch": "scratch", "top layer": "top", "top 3 layers": "top3", "all layers": "all"}
+    assert {keys[row]: cells[-1:] for row, cells in shown.items()} == {
+        key: percent([TABLE_3[key]]) for key in keys.values()
+    }
+
+
 def test_table_4_is_the_papers():
     shown = table("transfer", "group", "from scratch", "top 3 layers", "top layer")
     assert {group: [float(cell) for cell in cells] for group, cells in shown.items()} == {
