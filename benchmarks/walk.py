@@ -28,6 +28,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SHORTER = ("--minutes 10", "--minutes 2")
+PLACE = ("<!-- walk:begin -->", "<!-- walk:end -->")  # of the table on a page
 STEP_SECONDS = 1800
 # What of the caller's surroundings a newcomer would not have.
 FOREIGN = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "VIDEOCNN_DATA", "MPLBACKEND")
@@ -191,12 +192,20 @@ def table(walked: list[Walked], machine: str, limit: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def write(text: str, path: Path) -> None:
+    """Write the table into a file; where that has a place for it, only there."""
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    place = re.compile(rf"({re.escape(PLACE[0])}\n).*?({re.escape(PLACE[1])})", re.DOTALL)
+    whole = place.sub(lambda match: f"{match[1]}\n{text}\n{match[2]}", page, count=1) if place.search(page) else text
+    path.write_text(whole, encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--checkout", type=Path, default=CHECKOUT, help="the repository to clone; what is committed counts"
     )
-    parser.add_argument("--out", type=Path, help="write the table there as well")
+    parser.add_argument("--out", type=Path, help="write the table there as well; on a page, between its two marks")
     parser.add_argument("--keep", type=Path, help="folder for clone, logs and what is made; by default a temporary one")
     parser.add_argument("--limit", type=float, default=40, help="minutes that the walk may take")
     parser.add_argument("--cores", type=int, default=2, help="cores that it may use")
@@ -224,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
         text = table(walked, describe(clone, environment, cores), options.limit)
     print(f"\n{text}")
     if options.out:
-        options.out.write_text(text, encoding="utf-8")
+        write(text, options.out)
     total = sum(each.seconds for each in walked)
     return int(any(each.status != "ok" for each in walked) or total > 60 * options.limit)
 

@@ -143,7 +143,7 @@ def current(path: Path, notebook: NotebookNode) -> Iterator[str]:
     if TOOL.is_stale(notebook):
         yield "is stale: it was executed with other code than is here; make notebooks"
     kept = notebook.metadata.get("videocnn", {})
-    absent = {"sources", "modules", "seconds", "memory_mb", "processor", "versions"} - set(kept)
+    absent = {"sources", "modules", "seconds", "processor_seconds", "memory_mb", "processor", "versions"} - set(kept)
     if absent:
         yield f"does not say in its metadata: {', '.join(sorted(absent))}"
     if kept.get("seconds", 0) > MAX_SECONDS:

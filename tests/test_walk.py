@@ -196,3 +196,14 @@ def test_the_real_readme_can_be_followed(tmp_path):
 
 def test_times_are_shown_in_minutes_and_seconds():
     assert [WALK.clock(seconds) for seconds in (0.4, 59.6, 61, 3600)] == ["0:00", "1:00", "1:01", "60:00"]
+
+
+def test_a_page_keeps_the_table_in_its_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Start\n\n<!-- walk:begin -->\n<!-- walk:end -->\n\nNext.\n")
+    for table in ("| old \\| one |\n", "| new |\n"):
+        WALK.write(table, page)
+        assert page.read_text() == f"# Start\n\n<!-- walk:begin -->\n\n{table}\n<!-- walk:end -->\n\nNext.\n"
+    WALK.write("| other |\n", tmp_path / "new.md")
+    WALK.write("| again |\n", tmp_path / "new.md")
+    assert (tmp_path / "new.md").read_text() == "| again |\n"

@@ -1,8 +1,9 @@
 """Executes the notebooks of the course and keeps in each what it was executed with: `make notebooks`.
 
 A notebook goes in, the same one comes out with fresh outputs and, in its metadata, a hash of its code cells and of the
-modules of videocnn that it loaded, its seconds, its peak memory and the processor. Only notebooks whose hash is no
-longer current are executed. The hash sees code only: comments and docstrings of the package may change.
+modules of videocnn that it loaded, its seconds by the clock and of the processor, its peak memory and the machine. Only
+notebooks whose hash is no longer current are executed. The hash sees code only: comments, docstrings and the version of
+the package may change.
 
     python tutorials/run.py                                  # those that are stale
     python tutorials/run.py tutorials/02_single_frame.ipynb  # this one, stale or not
@@ -53,11 +54,13 @@ UNSEEN = ("videocnn.cli", "videocnn.pages")  # commands and report pages, whose 
 # What a kernel is asked after its last cell. The modules come first: the questions load some themselves.
 PROBE = f"""\
 import json as _json, os as _os, sys as _sys
-_modules = sorted(n for n in _sys.modules if (n + ".").startswith("videocnn.") and not n.startswith({UNSEEN!r}))
+_modules = sorted(n for n in _sys.modules if n.startswith("videocnn.") and not n.startswith({UNSEEN!r}))
+_seconds = sum(_os.times()[:4])
 import videocnn as _videocnn
 from videocnn.runs import hardware as _hardware, versions as _versions
 print(_json.dumps({{
-    "modules": _modules, "file": _os.path.realpath(_videocnn.__file__), "hardware": _hardware(), "versions": _versions()
+    "modules": _modules, "file": _os.path.realpath(_videocnn.__file__), "hardware": _hardware(),
+    "processor_seconds": round(_seconds), "versions": _versions(),
 }}))"""
 
 
@@ -165,6 +168,7 @@ def execute(path: Path, package: Path = PACKAGE) -> NotebookNode:
     notebook.metadata["videocnn"] = {
         "modules": found["modules"],
         "seconds": round(seconds),
+        "processor_seconds": found["processor_seconds"],
         "memory_mb": round(memory.peak / 1e6),
         "processor": f"{machine['processor']}, {machine['processors']} cores",
         "versions": found["versions"],
@@ -232,7 +236,10 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         nbformat.write(notebook, path)
         took = notebook.metadata.videocnn
-        print(f"{path.name}: {took.seconds} s, {took.memory_mb} MB", flush=True)
+        print(
+            f"{path.name}: {took.seconds} s ({took.processor_seconds} s of the processor), {took.memory_mb} MB",
+            flush=True,
+        )
     return 1 if failures or (options.check and paths) else 0
 
 
