@@ -1,6 +1,6 @@
 """Batches of clips for training and evaluation: a manifest or shards in, `tf.data` out.
 
-`train_clips` is an endless stream of random clips (section 4 of the paper: crop, flip, minus 117, batches of 32),
+`train_clips` is an endless stream of random clips (section 3.3 of the paper: crop, flip, minus 117, batches of 32),
 `eval_clips` every view of evenly spread clips of each video. Phases in order: choose frames, decode only those, cut a
 view, batch, normalise. Position p of the training stream belongs to pass p // N over the N videos; its video, frames
 and view are functions of (seed, p) and of nothing else, so neither threads nor a restart change what is seen.

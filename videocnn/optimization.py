@@ -17,7 +17,7 @@ from videocnn.recipes import TrainArguments
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class PaperSGD(keras.optimizers.SGD):
-    """SGD whose weight decay is part of the gradient, as in section 4.1.
+    """SGD whose weight decay is part of the gradient, as in section 3.3.
 
         m <- momentum m - rate (g + decay w)
         w <- w + m

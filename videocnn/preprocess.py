@@ -1,4 +1,4 @@
-"""From the centre region of a video's frames to what a network sees: crop, flip, minus 117 (section 4 of the paper).
+"""From the centre region of a video's frames to what a network sees: crop, flip, minus 117 (section 3.3 of the paper).
 
 Takes uint8 frames `(time, region height, region width, 3)` and a `ClipSpec`; gives `(time, height, width, 3)`.
 A *view* is one crop and flip of a clip, the same for each of its frames: random in training, from a fixed list in

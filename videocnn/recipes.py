@@ -4,7 +4,7 @@ The command line, `train()` and `run.json` are all made from `TrainArguments`, t
 `TransferArguments`, which names only what differs. An argument left at `None` takes the value of the recipe;
 `resolve()` gives the arguments that a run really uses.
 
-The paper's recipe (section 4.1): SGD, momentum 0.9, weight decay 5e-4, batches of 32, 1e-3 lowered on plateau.
+The paper's recipe (section 3.3): SGD, momentum 0.9, weight decay 5e-4, batches of 32, 1e-3 lowered on plateau.
 """
 
 from __future__ import annotations

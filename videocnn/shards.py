@@ -1,7 +1,7 @@
 """Writing shards: a manifest in, TFRecord files of JPEG frames out, from which training reads several times faster.
 
 Each video becomes one `SequenceExample` with the keys of DMVR (DeepMind's video readers), holding its centre region at
-200x200 (section 4 of the paper). Videos are decoded in parallel; a shard appears whole or not at all, and a job that
+200x200 (section 3.3 of the paper). Videos are decoded in parallel; a shard appears whole or not at all, and a job that
 was killed goes on after the shards that it had finished.
 """
 

@@ -1,4 +1,4 @@
-"""Training: a manifest or shards go in, a run folder comes out (section 4.1 of the paper).
+"""Training: a manifest or shards go in, a run folder comes out (section 3.3 of the paper).
 
 What a run computes is a function of its arguments, its seed and its data alone: clips follow their position in the
 stream, dropout follows the epoch. So a run that was killed and resumed ends with the weights of one that was not.

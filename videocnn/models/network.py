@@ -1,7 +1,7 @@
 """How a network is put together: clip, streams, features, classifier, weights.
 
 A tower and a builder's arguments come in, an uncompiled `keras.Model` comes out that carries its `ClipSpec`. Section 3
-of the paper: FC(4096)-FC(4096)-softmax; section 4.1: clips of 170 from a region of 200, or 178 for two streams.
+of the paper: FC(4096)-FC(4096)-softmax; section 3.3: clips of 170 from a region of 200, or 178 for two streams.
 """
 
 from __future__ import annotations
