@@ -267,6 +267,7 @@ def test_keras_trains_on_it(manifest):
     assert np.isfinite(history.history["loss"][0])
 
 
+@pytest.mark.slow
 def test_a_program_that_ends_amid_reading_ends(tmp_path):
     """Read-ahead threads are inside Python when the program stops: it must neither hang nor crash."""
     write_counting_video(tmp_path / "a.mp4", 60, height=48, width=64)

@@ -311,6 +311,7 @@ def test_a_second_writer_is_refused(manifest, tmp_path):
         write_shards(manifest, tmp_path, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_killed_goes_on(manifest, folder, tmp_path):
     write_manifest(manifest, tmp_path / "manifest.csv")
     out = tmp_path / "out"
