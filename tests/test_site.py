@@ -226,6 +226,7 @@ def test_the_page_follows_the_system_until_the_reader_chooses(reader):
         assert seen.page.evaluate(scheme) == "slate"
 
 
+@pytest.mark.timeout(1500)  # some fifty pages
 def test_every_page_fits_a_phone_and_asks_nobody_else(reader, pages):
     wrong = []
     with reader.open("", width=390, height=800) as seen:
