@@ -39,7 +39,7 @@ site: .venv/installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 serve: .venv/installed-test
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --no-strict --watch videocnn --watch siteparts
 
 # A newcomer's walk through README and the course, in a fresh clone and environment, each step timed.
 walk:

@@ -24,7 +24,9 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
     if field.metadata["kind"] is bool:
         flags = f"{flags}/--no-{field.name.replace('_', '-')}"
     default = recipes.get("default")
-    kind = Annotated[field.metadata["kind"] | None, typer.Option(flags, help=help, show_default=default is not None)]
+    if default is not None and not help.endswith("]"):
+        help += f" [default: {shown(default)}]"
+    kind = Annotated[field.metadata["kind"] | None, typer.Option(flags, help=help, show_default=False)]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
