@@ -43,7 +43,7 @@ serve: .venv/installed-test
 
 # A newcomer's walk through README and the course, in a fresh clone and environment, each step timed.
 walk:
-	$(PYTHON) benchmarks/walk.py --out walk.md
+	$(PYTHON) benchmarks/walk.py --out tutorials/start/first-run.md
 
 # The oldest TensorFlow, and the last that the compiled operations of tensorflow-io load on.
 test-tf217: .venv-tf217/installed
@@ -73,4 +73,4 @@ test-tf217: .venv-tf217/installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-tf217 demo site walk.md tutorials/course build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-tf217 demo site tutorials/course build *.egg-info .pytest_cache .ruff_cache .hypothesis

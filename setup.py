@@ -8,7 +8,8 @@ from setuptools import find_packages, setup
 here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "videocnn" / "__init__.py").read_text(encoding="utf-8")).group(1)
 
-TEST = ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff>=0.6"]
+NOTEBOOKS = ["ipykernel", "nbclient>=0.10", "nbformat>=5.10", "psutil"]
+TEST = ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff>=0.6", "nbmake", *NOTEBOOKS]
 
 setup(
     name="videocnn",
@@ -51,7 +52,7 @@ setup(
         # Pages are tested in a browser that is on the machine (Chromium); nothing is downloaded for it.
         "browser": ["playwright", "axe-playwright-python"],
         # What the course needs to be opened, and to be executed anew.
-        "notebooks": ["jupyter", "ipykernel", "nbclient", "nbformat", "psutil"],
+        "notebooks": ["jupyter", *NOTEBOOKS],
         "docs": ["mkdocs>=1.6", "mkdocs-material>=9.5", "mkdocs-ipynb", "mkdocstrings[python]", "latex2mathml"],
         "bench": ["torch", "opencv-python-headless"],
     },

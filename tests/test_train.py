@@ -143,6 +143,14 @@ def test_killed_and_resumed_equals_uninterrupted(manifest, tmp_path):
         np.testing.assert_array_equal(whole, parts)
 
 
+def test_quiet_prints_nothing(manifest, tmp_path, capfd):
+    """Validation included; TensorFlow's own lines about the machine apart."""
+    train(manifest, tmp_path / "run", epochs=1, validate_every=1, quiet=True, **TINY)
+    printed = "".join(capfd.readouterr())
+    assert "epoch" not in printed
+    assert "loss" not in printed
+
+
 def test_a_run_stops_by_time(manifest, tmp_path):
     train(manifest, tmp_path / "run", minutes=0.02, quiet=True, **TINY)
     ends = [float(row["seconds"]) for row in history(tmp_path / "run")]

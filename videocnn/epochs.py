@@ -165,9 +165,10 @@ class RunKeeper(keras.callbacks.Callback):
         if best is None or (hit, -loss) > (best["val_hit@1"], -best["val_loss"]):
             self.state["best"] = {"epoch": row["epoch"], "val_loss": loss, "val_hit@1": hit}
             write_file(self.folder / "model.keras", self.network.save)
-        self.bar.console.print(
-            f"epoch {row['epoch']}: loss {row['loss']:.3f}, val loss {loss:.3f}, val clip hit@1 {100 * hit:.1f} %"
-        )
+        if not self.quiet:
+            self.bar.console.print(
+                f"epoch {row['epoch']}: loss {row['loss']:.3f}, val loss {loss:.3f}, val clip hit@1 {100 * hit:.1f} %"
+            )
 
     def back_up(self, *, finished: bool) -> None:
         """Write what a resume needs; new weights first, then their name: a kill at any moment leaves a whole backup."""

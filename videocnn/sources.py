@@ -178,10 +178,7 @@ def video_errors() -> Iterator[None]:
     """Raise the package's own error where TensorFlow reports that reading a clip has failed.
 
     TensorFlow turns an error inside a dataset into its own, with a traceback for its text. Wrap what consumes a
-    dataset of `train_clips` or `eval_clips`, `model.fit` for example:
-
-        >>> with video_errors():
-        ...     model.fit(clips, steps_per_epoch=100)
+    dataset of `train_clips` or `eval_clips`: `with video_errors(): model.fit(clips, steps_per_epoch=100)`.
     """
     import tensorflow as tf
 

@@ -36,6 +36,7 @@ def clip_spec(model: keras.Model) -> ClipSpec:
         ModelError: the model was not built by this package.
 
     Example:
+        >>> from videocnn.models import LateFusion
         >>> clip_spec(LateFusion(classes=10, width=0.125)).span
         16
     """
@@ -98,6 +99,7 @@ def with_pooled_head(
         An uncompiled model from clips to float32 `(batch, classes)`, with its clip specification.
 
     Example:
+        >>> from videocnn.models import SlowFusion
         >>> with_pooled_head(SlowFusion, 10, width=0.125).count_params()
         99334
     """

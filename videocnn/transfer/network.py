@@ -58,6 +58,7 @@ def transfer_network(
         ModelError: the regime is unknown or impossible for this network, or the network has no known head.
 
     Example:
+        >>> from videocnn.models import SlowFusion
         >>> tuned = transfer_network(SlowFusion(classes=487, width=0.125), ["judo", "polo"], "top3")
         >>> [layer.name for layer in tuned.layers if layer.trainable and layer.weights]
         ['fc6', 'fc7', 'predictions']

@@ -22,7 +22,7 @@ TEXT = 13  # pixels: height of the captions' letters
 COLOURS = 128  # of the palette of an animated PNG: a third of the bytes, hardly seen on small frames
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Film:
     """A moving picture that shows itself in a notebook, as an animated PNG.
 
@@ -33,6 +33,10 @@ class Film:
 
     frames: np.ndarray
     fps: float
+
+    def __repr__(self) -> str:
+        num_frames, height, width = self.frames.shape[:3]
+        return f"Film({num_frames} pictures of {height} x {width}, {self.fps:g} a second)"
 
     def _repr_png_(self) -> bytes:
         return self._encoded("PNG")
