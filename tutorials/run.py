@@ -46,7 +46,8 @@ CELL_SECONDS = 600
 KEPT_OUTPUTS = ("image/png", "text/plain")  # what the site shows
 # What TensorFlow's libraries say when they are loaded, whatever TF_CPP_MIN_LOG_LEVEL is; nothing else is taken out.
 START_UP = re.compile(
-    r"^(?:WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ \S+:\d+\]|To enable the fol|INFO: Created TensorFlow Lite XNNPACK"
+    r"^(?:WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ \S+:\d+\]|To enable the fol"
+    r"|INFO: Created TensorFlow Lite XNNPACK"
     r"|E\d{4} .*(?:failed call to cuInit|Unable to register cu\w+ factory)).*\n?",
     re.MULTILINE,
 )
