@@ -26,7 +26,8 @@ INNER = {
 }  # fmt: skip
 # Documented for those who read the source; a user calls what stands above them.
 UNLISTED = {
-    "videocnn.datasets.folder.name_groups", "videocnn.distribute.mirrored", "videocnn.evaluate.matched_labels",
+    "videocnn.datasets.folder.name_groups", "videocnn.datasets.official.files_by_name", "videocnn.distribute.mirrored",
+    "videocnn.evaluate.matched_labels",
     "videocnn.evaluate.predict_function", "videocnn.row.clean_label", "videocnn.runs.write_file",
     "videocnn.scores.write_metrics", "videocnn.train.train_network", "videocnn.video.seeking.JumpMissedError",
 }  # fmt: skip

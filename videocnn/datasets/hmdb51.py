@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from videocnn.datasets.official import Source
+from videocnn.datasets.official import Source, files_by_name
 from videocnn.datasets.prepare import Found
 from videocnn.groups import split_validation
 from videocnn.manifest import Manifest, check_groups
@@ -85,7 +85,7 @@ def hmdb51(
         raise ManifestError(f"validation fraction {val_fraction}: it lies between 0 and 1, 0 for none")
     if not root.is_dir():
         raise ManifestError(f"{root}: there is no such folder; it should hold HMDB-51's class folders")
-    present = _present(root)
+    present = files_by_name(root, lambda name: name.lower().endswith(".avi"))
     videos, listed, absent, unused = [], [], [], 0
     for label, name, split in _read_lists(lists, fold):
         listed.append(f"{label}/{name}")
@@ -148,18 +148,6 @@ def _across_classes(videos: list[Video]) -> list[str]:
         f"{shared.total()} test videos come from {len(shared)} sources that other classes train on, most from "
         f"{shared.most_common(1)[0][0]}: the official lists part sources within a class only"
     ]
-
-
-def _present(root: Path) -> dict[str, str]:
-    """Return the path of each video in a class folder under its name, and under its name without capitals."""
-    paths = [
-        f"{folder.name}/{file.name}"
-        for folder in sorted(root.iterdir())
-        if folder.is_dir()
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() == ".avi"
-    ]
-    return {path.casefold(): path for path in paths} | {path: path for path in paths}
 
 
 def _read_lists(folder: Path, fold: int) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import urllib.parse
+from collections.abc import Callable
 from pathlib import Path
 
 from videocnn.datasets.archives import UnpackError, check_unpacker
@@ -143,3 +144,22 @@ def _remember(path: Path, name: str, entry: dict) -> None:
             f"if you trust this one, remove {path}"
         )
     write_text(path, json.dumps(record | {name: entry}, indent=2, ensure_ascii=False) + "\n")
+
+
+def files_by_name(root: Path, wanted: Callable[[str], object]) -> dict[str, str]:
+    """Return the path of each wanted file in a class folder under its name, and under its name without capitals.
+
+    Official lists and archives do not agree on capitals (`HandStandPushups`, `HandstandPushups`).
+
+    Args:
+        root: the folder of class folders.
+        wanted: tells by a file's name whether it is a video of the set.
+    """
+    paths = [
+        f"{folder.name}/{file.name}"
+        for folder in sorted(root.iterdir())
+        if folder.is_dir()
+        for file in sorted(folder.iterdir())
+        if wanted(file.name)
+    ]
+    return {path.casefold(): path for path in paths} | {path: path for path in paths}

@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from videocnn.datasets.official import Source
+from videocnn.datasets.official import Source, files_by_name
 from videocnn.datasets.prepare import Found
 from videocnn.groups import UCF_NAME, split_validation
 from videocnn.manifest import Manifest, check_groups
@@ -66,7 +66,7 @@ def ucf101(
     if not root.is_dir():
         raise ManifestError(f"{root}: there is no such folder; it should hold UCF-101's class folders")
     classes = _class_names(lists / "classInd.txt")
-    present = _present(root)
+    present = files_by_name(root, UCF_NAME.fullmatch)
     videos, absent, listed = [], [], []
     for split in ("train", "test"):
         for name, label in _read_list(lists / f"{split}list{fold:02d}.txt", classes):
@@ -107,18 +107,6 @@ def _validation(manifest: Manifest, numbers: dict[str, int], wanted: Collection[
         known = ", ".join(map(str, sorted(set(numbers.values()))))
         raise ManifestError(f"validation group {unknown[0]} is not in the training part; choose among {known}")
     return split_validation(manifest, groups=[g for g, number in numbers.items() if number in wanted])
-
-
-def _present(root: Path) -> dict[str, str]:
-    """Return the path of each file in a class folder under its name, and under its name without capitals."""
-    paths = [
-        f"{folder.name}/{file.name}"
-        for folder in sorted(root.iterdir())
-        if folder.is_dir()
-        for file in sorted(folder.iterdir())
-        if UCF_NAME.fullmatch(file.name)
-    ]
-    return {path.casefold(): path for path in paths} | {path: path for path in paths}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
