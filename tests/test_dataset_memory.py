@@ -63,3 +63,19 @@ def test_frames_go_with_their_dataset(manifest, sources, kind):
     assert len(alive(sources)) == len(sources) > 0
     del batches
     assert alive(sources) == []
+
+
+def test_frames_that_a_cycle_holds_go_before_others_are_kept(manifest, sources):
+    # Keras's trainers refer to their datasets and back; Python's own collection may come much later.
+    gc.disable()
+    try:
+        cycle = {"clips": train_clips(manifest, SPEC, 2, cache=True)}
+        cycle["itself"] = cycle
+        del cycle
+        earlier = list(sources)
+        assert all(source() is not None for source in earlier)
+        dataset = train_clips(manifest, SPEC, 2, cache=True)
+        assert [source() for source in earlier] == [None] * len(earlier)
+        assert dataset is not None
+    finally:
+        gc.enable()

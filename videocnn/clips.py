@@ -8,6 +8,7 @@ and view are functions of (seed, p) and of nothing else, so neither threads nor 
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
         splits = shards.skips if split is None else (split,)
         skips.add([skip for name in splits for skip in shards.skips.get(name, ())])
     if cache:
+        gc.collect()  # Keras's trainers hold their datasets in cycles; frames kept for an earlier run go first
         lengths = [0] * len(manifest)
         for number in kept:
             lengths[number] = manifest.videos[number].num_frames

@@ -6,7 +6,6 @@ UCF-101 has three official splits; section 4.2 of the paper reports the mean ove
 from __future__ import annotations
 
 import dataclasses
-import gc
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -96,7 +95,6 @@ def finetune_folds(
             options = {**arguments_of(Path(out)), **options}
         finetune(network, source, run, resume=resume and begun, overwrite=overwrite, quiet=quiet, **options)
         measure(run, source, num_clips=num_clips, num_views=num_views, quiet=quiet)
-        gc.collect()  # Keras has cycles of references; this fold's cached frames hang on them
     result = summarize_folds([Path(out) / name for name in sources])
     write_json(Path(out) / "folds.json", result)
     return result
