@@ -21,6 +21,7 @@ from videocnn.export import to_onnx, to_savedmodel, to_tflite
 from videocnn.export.checking import TOLERANCES, CheckClips, ExportError, find_clips, keras_scores, largest_difference
 from videocnn.export.guide import describe_export
 from videocnn.export.precision import dtype_of, in_float32
+from videocnn.layers import plain_convolutions
 from videocnn.runs import WRITING, read_run, versions
 from videocnn.saved import load_network, network_file
 
@@ -137,7 +138,8 @@ def write_checked(network, to: str, folder: Path, clips: CheckClips) -> dict[str
     own = keras_scores(network, clips.values)
     written = in_float32(network)
     try:
-        FORMATS[to].write(written, folder)
+        with plain_convolutions():  # where it will run one operation is quicker, and the file is smaller
+            FORMATS[to].write(written, folder)
     except OSError:
         raise
     except Exception as error:  # converters raise whatever the operation that they do not know made them meet

@@ -6,6 +6,7 @@ two streams).
 
 from videocnn.layers.clip import ClipInput, Context, Fovea, FrameDifference, TakeFrames
 from videocnn.layers.tower import FramePooling, LocalResponseNormalization, TemporalConv
+from videocnn.layers.winograd import plain_convolutions
 
 __all__ = [
     "ClipInput",
@@ -16,4 +17,5 @@ __all__ = [
     "LocalResponseNormalization",
     "TakeFrames",
     "TemporalConv",
+    "plain_convolutions",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from videocnn.layers.folding import fold, unfold
+from videocnn.layers.winograd import pays, winograd_conv
 
 
 def _triple(value: int | tuple[int, int, int], what: str) -> tuple[int, int, int]:
@@ -26,7 +27,8 @@ class TemporalConv(keras.layers.Layer):
     """Convolution over time, height and width: equal to `keras.layers.Conv3D` with no padding in time, but quicker.
 
     Frames that one output looks at become channels and time becomes part of the batch, so that a 2-D convolution
-    does the work. The kernel keeps Conv3D's shape `(time, height, width, channels, filters)`.
+    does the work; on a processor, and where it is quicker, one with fewer multiplications (`layers/winograd.py`). The
+    kernel keeps Conv3D's shape `(time, height, width, channels, filters)`.
 
     Args:
         filters: number of output channels.
@@ -98,10 +100,18 @@ class TemporalConv(keras.layers.Layer):
         x = self._windows(x, windows)  # (B, T', H, W, taps C)
         kernel = ops.transpose(ops.cast(self.kernel, self.compute_dtype), (1, 2, 0, 3, 4))
         kernel = ops.reshape(kernel, (*self.kernel_size[1:], taps * channels, self.filters))
-        x = ops.conv(fold(x), kernel, self.strides[1:], self.padding, data_format="channels_last")
+        x = self._convolve(fold(x), kernel)
         if self.use_bias:
             x = ops.add(x, ops.cast(self.bias, self.compute_dtype))
         return unfold(self.activation(x), windows)
+
+    def _convolve(self, x: Any, kernel: Any) -> Any:
+        """Convolve pictures in the way that is quickest for their size and precision here."""
+        if self.strides[1:] == (1, 1) and pays(x.shape, kernel.shape, self.padding, self.compute_dtype):
+            # Exact enough in float32 only, and quicker in it than a plain convolution in bfloat16.
+            x = winograd_conv(ops.cast(x, "float32"), ops.cast(kernel, "float32"), self.padding)
+            return ops.cast(x, self.compute_dtype)
+        return ops.conv(x, kernel, self.strides[1:], self.padding, data_format="channels_last")
 
     def _windows(self, x: Any, windows: int) -> Any:
         """Lay the frames of each window side by side in the channels: (B, T, H, W, C) -> (B, T', H, W, taps C)."""

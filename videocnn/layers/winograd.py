@@ -1,0 +1,182 @@
+"""Convolution of pictures with fewer multiplications: Winograd's minimal filtering, as products of matrices.
+
+A picture is cut into overlapping tiles. Tiles and kernel are taken to a domain where convolving is multiplying value by
+value, `outputs + taps - 1` multiplications where a sum over the window needs `outputs * taps` along each side: for the
+5 x 5 kernels of conv2 on 27 pixels a sixth of them. Not the paper's; the result is that of a convolution to float32's
+tolerance. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), describe the algorithm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+# Where polynomials are evaluated, infinity last: few and near 1, or rounding errors grow.
+POINTS = (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2))
+MAX_SIZE = len(POINTS) + 1
+_plain = contextvars.ContextVar("plain convolutions", default=False)
+
+
+@functools.cache
+def transforms(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the matrices that make `outputs` values of a correlation with `taps` weights (Toom and Cook).
+
+    Args:
+        outputs: values that one tile makes along a side.
+        taps: weights along that side; `outputs + taps - 1` is at most 8.
+
+    Returns:
+        `result`, `kernel`, `data` in float64, with `result @ ((kernel @ g) * (data @ d))` the `outputs` sums of the
+        weights `g` over the windows of `d`; of shapes (outputs, size), (size, taps), (size, size).
+
+    Example:
+        >>> result, kernel, data = transforms(2, 3)
+        >>> (result @ ((kernel @ [1, 2, 3]) * (data @ [4, 5, 6, 7]))).tolist()
+        [32.0, 38.0]
+    """
+    points = [Fraction(point) for point in POINTS[: outputs + taps - 2]]
+    kernel, data = [], []
+    for point in points:
+        others = [other for other in points if other != point]
+        scale = functools.reduce(lambda product, other: product * (point - other), others, Fraction(1))
+        kernel.append([point**power / scale for power in range(taps)])
+        data.append([*_polynomial(others), 0])
+    kernel.append([0] * (taps - 1) + [1])
+    data.append(_polynomial(points))
+    result = [[*(point**power for point in points), int(power == outputs - 1)] for power in range(outputs)]
+    return tuple(np.array(matrix, dtype="float64") for matrix in (result, kernel, data))
+
+
+def _polynomial(roots: list[Fraction]) -> list[Fraction]:
+    """Return the coefficients of the polynomial that has these roots, lowest power first."""
+    coefficients = [Fraction(1)]
+    for root in roots:
+        coefficients = [lower - root * same for lower, same in zip([0, *coefficients], [*coefficients, 0], strict=True)]
+    return coefficients
+
+
+@functools.cache
+def tile_size(length: int, taps: int) -> int:
+    """Return how many outputs a tile should make along a side of `length` outputs, for the fewest multiplications."""
+    return min(range(1, MAX_SIZE - taps + 2), key=lambda outputs: -(-length // outputs) * (outputs + taps - 1))
+
+
+@functools.cache
+def cutting(length: int, wanted: int, outputs: int, taps: int, margin: int) -> np.ndarray:
+    """Return the matrix that takes a side of pixels to the transformed tiles along it.
+
+    Args:
+        length: pixels along the side.
+        wanted: outputs along the side.
+        outputs: values that a tile makes.
+        taps: weights along the side.
+        margin: zeros that stand before the first pixel; after the last one stand as many as are wanted.
+
+    Returns:
+        float32, shape (size * tiles, length): all tiles' first values, then their second ones, ...
+    """
+    data = transforms(outputs, taps)[2]
+    tiles = -(-wanted // outputs)
+    matrix = np.zeros((len(data), tiles, length), dtype="float32")
+    for tile in range(tiles):
+        for place in range(len(data)):
+            pixel = tile * outputs + place - margin
+            if 0 <= pixel < length:
+                matrix[:, tile, pixel] = data[:, place]
+    return matrix.reshape(-1, length)
+
+
+def winograd_conv(x: Any, kernel: Any, padding: str) -> Any:
+    """Convolve pictures at every pixel, as `keras.ops.conv` does with `strides=1`.
+
+    Args:
+        x: float32, shape (pictures, height, width, channels); height and width are known.
+        kernel: float32, shape (rows, columns, channels, filters).
+        padding: "same" or "valid".
+
+    Returns:
+        float32, shape (pictures, height', width', filters).
+    """
+    _, height, width, channels = x.shape
+    rows, columns, _, filters = kernel.shape
+    same = padding == "same"
+    new_height, new_width = (height, width) if same else (height - rows + 1, width - columns + 1)
+    above, before = ((rows - 1) // 2, (columns - 1) // 2) if same else (0, 0)
+    up, across = tile_size(new_height, rows), tile_size(new_width, columns)  # what a tile makes
+    high, wide = up + rows - 1, across + columns - 1  # what a tile is made of
+    down, along = -(-new_height // up), -(-new_width // across)  # how many tiles there are
+
+    def matrix(values: np.ndarray) -> Any:
+        return ops.convert_to_tensor(values, "float32")
+
+    weights = ops.matmul(matrix(transforms(up, rows)[1]), ops.reshape(kernel, (rows, -1)))
+    weights = ops.reshape(weights, (high, columns, channels * filters))
+    weights = ops.matmul(matrix(transforms(across, columns)[1][None]), weights)
+    weights = ops.reshape(weights, (high * wide, channels, filters))
+
+    # Every product has pictures and channels side by side, and what comes out is in order for the next one.
+    x = ops.reshape(ops.transpose(x, (1, 0, 2, 3)), (height, -1))
+    x = ops.matmul(matrix(cutting(height, new_height, up, rows, above)), x)
+    x = ops.transpose(ops.reshape(x, (high, down, -1, width, channels)), (0, 3, 1, 2, 4))
+    x = ops.matmul(matrix(cutting(width, new_width, across, columns, before)[None]), ops.reshape(x, (high, width, -1)))
+    x = ops.matmul(ops.reshape(x, (high * wide, -1, channels)), weights)  # (high wide, along down N, filters)
+    x = ops.matmul(matrix(transforms(up, rows)[0]), ops.reshape(x, (high, -1)))
+    x = ops.matmul(matrix(transforms(across, columns)[0][None]), ops.reshape(x, (up, wide, -1)))
+    x = ops.transpose(ops.reshape(x, (up, across, along, down, -1, filters)), (4, 3, 0, 2, 1, 5))
+    x = ops.reshape(x, (-1, down * up, along * across, filters))
+    return x[:, :new_height, :new_width]
+
+
+def saving(wanted: tuple[int, int], taps: tuple[int, int]) -> float:
+    """Return how many times fewer multiplications there are for `wanted` (height, width) of outputs; 1 is none."""
+    factor = 1.0
+    for length, tap in zip(wanted, taps, strict=True):
+        if not 1 < tap < MAX_SIZE:
+            return 1.0
+        outputs = tile_size(length, tap)
+        factor *= length * tap / (-(-length // outputs) * (outputs + tap - 1))
+    return factor
+
+
+def pays(shape: tuple, kernel: tuple, padding: str, dtype: str) -> bool:
+    """Return whether `winograd_conv` is the quicker way here, by what `benchmarks/convolution.py` measures.
+
+    Args:
+        shape: of the pictures, as for `winograd_conv`.
+        kernel: the kernel's shape.
+        padding: "same" or "valid".
+        dtype: the precision that a plain convolution would have.
+    """
+    rows, columns, channels, filters = kernel
+    wanted = shape[1:3] if padding == "same" else (shape[1] - rows + 1, shape[2] - columns + 1)
+    fewer = saving(wanted, (rows, columns))
+    # What is saved grows with channels and filters, what tiling costs does not.
+    gain = fewer * 2 * channels * filters / (channels + filters)
+    if dtype == "bfloat16":
+        return fewer > 4.5 and gain > 600 and on_processor()
+    return dtype == "float32" and gain > 450 and on_processor()
+
+
+def on_processor() -> bool:
+    """Return whether Keras computes on the processor; GPUs and PyTorch have such algorithms of their own."""
+    if keras.backend.backend() == "torch" or _plain.get():
+        return False
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
+
+
+@contextlib.contextmanager
+def plain_convolutions() -> Iterator[None]:
+    """Within it every convolution is one operation: for networks that are traced here and run elsewhere."""
+    token = _plain.set(True)
+    try:
+        yield
+    finally:
+        _plain.reset(token)
