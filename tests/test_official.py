@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import http.server
 import json
+import shutil
 import threading
 
 import pytest
@@ -13,7 +14,7 @@ from videos import write_counting_video
 
 from videocnn.cli import make_app
 from videocnn.datasets import hmdb51, ucf101
-from videocnn.datasets.archives import UnpackError
+from videocnn.datasets.archives import DamagedError, UnpackError
 from videocnn.datasets.official import completeness, obtain
 from videocnn.datasets.prepare import Found
 from videocnn.manifest import Manifest, Video, read_manifest
@@ -146,6 +147,61 @@ def test_another_archive_than_the_first_time(tmp_path):
     (tmp_path / source.folder).rmdir()
     with pytest.raises(UnpackError, match=r"sources\.json: it cannot be read .* remove it"):
         obtain(source, tmp_path, archive=tmp_path / "a.zip", quiet=True)
+
+
+@pytest.mark.parametrize("damage", ["checksum", "short", "page"])
+def test_a_damaged_download_is_fetched_again(server, videos, tmp_path, damage):
+    """The first file is bad; the same command, when the server has a good one, is all that is needed."""
+    web, out = tmp_path / "web" / "set.zip", tmp_path / "set"
+    good = web.read_bytes()
+    bad = {"checksum": bytearray(good), "short": good[:5000], "page": b"<!DOCTYPE html>"}[damage]
+    if damage == "checksum":
+        bad[200] ^= 255
+    web.write_bytes(bad)
+    arguments = ("data", "ucf101", "--val-groups", "none", "--out", out)
+    arguments += ("--url", f"{server}/set.zip", "--lists-url", f"{server}/lists.zip")
+    result = run(*arguments)
+    assert result.exit_code == 1
+    words = "it is set.zip.damaged now, and the same command downloads it again"
+    assert words in " ".join(result.stderr.split())
+    assert not (out / "sources.json").exists()
+    assert (out / "download" / "set.zip.damaged").read_bytes() == bad
+    web.write_bytes(good)
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert len(list((out / "UCF-101").rglob("*.avi"))) == 7
+    assert sorted(path.name for path in (out / "download").iterdir()) == ["lists.zip", "set.zip"]
+    assert len(json.loads((out / "sources.json").read_text())) == 2
+
+
+def test_a_damaged_archive_of_the_users_own_stays(server, tmp_path):
+    mine = tmp_path / "mine.zip"
+    good = (tmp_path / "web" / "set.zip").read_bytes()
+    mine.write_bytes(good[:5000])
+    with pytest.raises(UnpackError, match=r"mine\.zip: a ZIP that is cut short .*; delete it and download it again"):
+        obtain(ucf101.VIDEOS, tmp_path / "set", archive=mine, quiet=True)
+    assert mine.read_bytes() == good[:5000]
+    mine.write_bytes(good)
+    obtain(ucf101.VIDEOS, tmp_path / "set", archive=mine, quiet=True)
+
+
+def test_a_right_file_is_not_fetched_again(server, tmp_path, monkeypatch):
+    """What came whole before cannot be damaged; it is the program that fails."""
+    address = f"{server}/set.zip"
+    folder, _ = obtain(ucf101.VIDEOS, tmp_path / "set", url=address, quiet=True)
+    shutil.rmtree(folder)
+
+    def fail(path, *_, **__):
+        raise DamagedError(f"{path}: damaged (no memory)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("videocnn.datasets.official.unpack", fail)
+        with pytest.raises(UnpackError, match="no memory"):
+            obtain(ucf101.VIDEOS, tmp_path / "set", url=address, quiet=True)
+    assert (tmp_path / "set" / "download" / "set.zip").is_file()
+    (tmp_path / "set" / "download" / "set.zip").write_bytes(write_zip(tmp_path / "b", {"a/b.avi": "1"}).read_bytes())
+    with pytest.raises(UnpackError, match=r"to download it again, remove .*set\.zip; if you trust this one, remove"):
+        obtain(ucf101.VIDEOS, tmp_path / "set", url=address, quiet=True)
 
 
 def test_no_unpacker_is_said_before_the_download(tmp_path, monkeypatch):

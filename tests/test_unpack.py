@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from videocnn.datasets import archives
 from videocnn.datasets import unpack as module
-from videocnn.datasets.archives import UnpackError, check_unpacker, open_archive, safe_parts
+from videocnn.datasets.archives import DamagedError, UnpackError, check_unpacker, open_archive, safe_parts
 from videocnn.datasets.unpack import unpack
 
 FILES = {f"UCF-101/{c}/v_{c}_g01_c0{i}.avi": f"{c}{i}".encode() * 1000 for c in ("Archery", "Punch") for i in (1, 2)}
@@ -121,6 +121,27 @@ def test_names_that_lead_out(write, tmp_path, name):
     assert not list(tmp_path.rglob("evil*"))
 
 
+@pytest.mark.parametrize("name", ["...zip", "...rar", "UCF-101/....RAR", "..zip", ".zip", ". .zip"])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_an_archive_in_it_whose_name_leads_out(write, tmp_path, name, keep):
+    """Its files would go to a folder of its name without `.zip`: `..`, beside the target."""
+    mine = tmp_path / "deep" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    inner = write(tmp_path / "inner", {"mine.txt": b"evil", "evil.txt": b"evil"})
+    archive = write(tmp_path / "a", {**FILES, name: inner.read_bytes()})
+    with pytest.raises(UnpackError, match=r"leads out of the folder; not unpacked"):
+        go(archive, tmp_path / "deep" / "out", keep=keep)
+    assert mine.read_text() == "mine"
+    assert content(tmp_path / "deep").keys() <= {"mine.txt", ".out.begun"}
+
+
+def test_two_archives_of_one_name(write, tmp_path):
+    inner = write(tmp_path / "inner", {"a.txt": b"1"}).read_bytes()
+    with pytest.raises(UnpackError, match=r"a: two files would become wave\.rar; not unpacked"):
+        go(write(tmp_path / "a", {"one/wave.rar": inner, "two/wave.rar": inner}), tmp_path / "out")
+
+
 def test_links(write, tmp_path):
     archive = write(tmp_path / "a", FILES, links=["UCF-101/Archery/v_Archery_g01_c09.avi"])
     with pytest.raises(UnpackError, match=r"c09\.avi' is a link or another special file; not unpacked"):
@@ -145,15 +166,26 @@ def test_damaged(write, tmp_path, position):
     data = bytearray(archive.read_bytes())
     data[position] ^= 255
     archive.write_bytes(data)
-    with pytest.raises(UnpackError, match=r"damaged|neither"):
+    with pytest.raises(DamagedError, match=r"a: .*(damaged|neither).*; delete it and download it again"):
         go(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_cut_short(write, tmp_path):
+def test_damage_in_an_archive_in_it(write, tmp_path):
+    inner = write(tmp_path / "inner", FILES).read_bytes()[:-600]
+    archive = write(tmp_path / "a", {"wave.rar": inner})
+    with pytest.raises(DamagedError, match=r"a: 'wave\.rar' in it is damaged \(.*\); delete it and download it again"):
+        go(archive, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [(write_zip, r"a: a ZIP that is cut short \([\d,]+ bytes, and no end\)"), (write_rar, "damaged")],
+)
+def test_cut_short(write, words, tmp_path):
     archive = write(tmp_path / "a", FILES)
-    archive.write_bytes(archive.read_bytes()[:-3000])
-    with pytest.raises(UnpackError, match=r"damaged|neither"):
+    archive.write_bytes(archive.read_bytes()[:-600])
+    with pytest.raises(DamagedError, match=rf"{words}.*; delete it and download it again"):
         go(archive, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -44,11 +44,24 @@ _WHOLE = {
     "sevenzip": (rarfile.SEVENZIP_TOOL, "x", "-y", "-p", "-o{folder}", "{archive}"),
     "sevenzip2": (rarfile.SEVENZIP2_TOOL, "x", "-y", "-p", "-o{folder}", "{archive}"),
 }
+_ZIP = b"PK\x03\x04"
 _LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 class UnpackError(VideoCNNError):
     """An archive cannot be unpacked, or must not be."""
+
+
+class DamagedError(UnpackError):
+    """An archive is not what its author wrote: another copy of it may be.
+
+    Attributes:
+        found: what is wrong with which file, without the advice.
+    """
+
+    def __init__(self, found: str):
+        super().__init__(f"{found}; delete it and download it again")
+        self.found = found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +110,9 @@ def open_archive(path: str | os.PathLike, scratch: str | os.PathLike | None = No
     checked, and read from there; the folder is removed at the end.
 
     Raises:
-        UnpackError: no such file, no archive, damaged, encrypted, a solid RAR without scratch, or one that holds a
-            link, a name twice or a name that leads out of the folder.
+        DamagedError: it is damaged, cut short, or no archive.
+        UnpackError: no such file, encrypted, a solid RAR without scratch, or one that holds a link, a name twice or a
+            name that leads out of the folder.
     """
     path = Path(path)
     try:
@@ -119,9 +133,11 @@ def open_archive(path: str | os.PathLike, scratch: str | os.PathLike | None = No
         else:
             with open(path, "rb") as file:
                 begin = file.read(16)
-            raise UnpackError(f"{path}: neither ZIP nor RAR (it begins with {begin!r}); is it a saved web page?")
+            if begin.startswith(_ZIP):
+                raise DamagedError(f"{path}: a ZIP that is cut short ({path.stat().st_size:,} bytes, and no end)")
+            raise DamagedError(f"{path}: neither ZIP nor RAR (it begins with {begin!r}), perhaps a saved web page")
     except DAMAGE as error:
-        raise UnpackError(f"{path}: damaged ({error}); delete it and download it again") from None
+        raise DamagedError(f"{path}: damaged ({error})") from None
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -130,10 +146,13 @@ def open_archive(path: str | os.PathLike, scratch: str | os.PathLike | None = No
 def safe_parts(name: str) -> tuple[str, ...]:
     """Return the parts of a member's name, or raise `ValueError` where it leads out of the folder.
 
-    Backslashes separate too: on Windows they would, and what is harmless must be so everywhere.
+    Backslashes separate too: on Windows they would, and what is harmless must be so everywhere. So it is with names
+    of dots and spaces alone, of which Windows drops the last ones.
     """
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or ".." in parts or CONTROL.search(name):
+    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or CONTROL.search(name):
+        raise ValueError("leads out of the folder")
+    if any(not part.strip(". ") for part in parts):  # ".." among them
         raise ValueError("leads out of the folder")
     if not parts:
         raise ValueError("is no name")

@@ -13,7 +13,7 @@ import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
-from videocnn.datasets.archives import UnpackError, check_unpacker
+from videocnn.datasets.archives import DamagedError, UnpackError, check_unpacker
 from videocnn.datasets.download import download, file_sha256
 from videocnn.datasets.prepare import Found
 from videocnn.datasets.unpack import unpack
@@ -59,11 +59,13 @@ def obtain(
     """Return the unpacked folder `out`/`source.folder`, and a sentence that says where it came from.
 
     A folder that is there is taken as it is; otherwise `archive` is unpacked, or what `url` or the official address
-    gives, kept in `out`/download. Interrupted, it goes on where it was.
+    gives, kept in `out`/download. Interrupted, it goes on where it was. A damaged download is set aside, so that the
+    next call fetches it anew, and is not remembered.
 
     Raises:
         DownloadError: it cannot be downloaded, or is not the file whose checksum is published.
-        UnpackError: it cannot be unpacked, or is not the one that came the first time.
+        DamagedError: `archive` is damaged; it is left as it is.
+        UnpackError: a download is damaged; it cannot be unpacked, or is not the one that came the first time.
     """
     out = Path(out)
     folder = out / source.folder
@@ -88,10 +90,20 @@ def obtain(
     else:
         digest = file_sha256(path)
     size = path.stat().st_size
-    _remember(
-        out / RECORD, source.file, {"from": str(path.name if url is None else url), "bytes": size, "sha256": digest}
-    )
-    count = unpack(path, folder, keep=source.keep, digest=digest, workers=workers, quiet=quiet)
+    entry = {"from": str(path.name if url is None else url), "bytes": size, "sha256": digest}
+    record = _record(out / RECORD, source.file, digest, path, own=archive is None)
+    aside = path.with_name(path.name + ".damaged")
+    try:
+        count = unpack(path, folder, keep=source.keep, digest=digest, workers=workers, quiet=quiet)
+    except DamagedError as error:
+        # what is known to be the right file is none the better for another download
+        if archive is not None or digest in (source.sha256, record.get(source.file, {}).get("sha256")):
+            raise
+        os.replace(path, aside)
+        raise UnpackError(f"{error.found}; it is {aside.name} now, and the same command downloads it again") from None
+    write_text(out / RECORD, json.dumps(record | {source.file: entry}, indent=2, ensure_ascii=False) + "\n")
+    if archive is None:
+        aside.unlink(missing_ok=True)
     vouched = "as published" if digest == source.sha256 else f"recorded in {RECORD}: no published one is known"
     return folder, f"{path}: {size:,} bytes, SHA-256 {digest} ({vouched}); {count:,} files in {folder}"
 
@@ -129,21 +141,22 @@ def _file_name(source: Source, url: str | None) -> str:
     return name if name.lower().endswith((".rar", ".zip")) else source.file
 
 
-def _remember(path: Path, name: str, entry: dict) -> None:
-    """Write down what came under a name, or raise `UnpackError` where something else came before."""
+def _record(path: Path, name: str, digest: str, archive: Path, *, own: bool) -> dict:
+    """Return the record of what came, or raise `UnpackError` where something else came under a name before."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        known = record.get(name, entry)["sha256"]
+        known = record.get(name, {"sha256": digest})["sha256"]
     except FileNotFoundError:
-        record, known = {}, entry["sha256"]
+        record, known = {}, digest
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise UnpackError(f"{path}: it cannot be read as the record of what came; remove it") from None
-    if known != entry["sha256"]:
+    if known != digest:
+        anew = f"to download it again, remove {archive}; " if own else ""
         raise UnpackError(
-            f"{name}: SHA-256 {entry['sha256']}, and {known} came the first time; one of them is damaged or changed; "
-            f"if you trust this one, remove {path}"
+            f"{name}: SHA-256 {digest}, and {known} came the first time; one of them is damaged or changed; "
+            f"{anew}if you trust this one, remove {path}"
         )
-    write_text(path, json.dumps(record | {name: entry}, indent=2, ensure_ascii=False) + "\n")
+    return record
 
 
 def files_by_name(root: Path, wanted: Callable[[str], object]) -> dict[str, str]:

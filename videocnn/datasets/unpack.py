@@ -12,7 +12,7 @@ import shutil
 import zlib
 from pathlib import Path
 
-from videocnn.datasets.archives import DAMAGE, Member, UnpackError, open_archive
+from videocnn.datasets.archives import DAMAGE, DamagedError, Member, UnpackError, open_archive, safe_parts
 from videocnn.parallel import map_parallel
 from videocnn.table import write_text
 
@@ -44,7 +44,8 @@ def unpack(
         quiet: no progress line on standard error.
 
     Raises:
-        UnpackError: it is there already, damaged, refused (see `open_archive`), or the disk is full.
+        DamagedError: the archive is damaged.
+        UnpackError: the folder is there already, the archive is refused (see `open_archive`), or the disk is full.
     """
     archive, target = Path(archive), Path(target)
     if target.exists():
@@ -57,7 +58,11 @@ def unpack(
     try:
         _unpack_into(archive, part, nested, keep, "", workers, quiet)
         for inner in sorted(nested.iterdir()) if nested.is_dir() else []:
-            _unpack_into(inner, part, None, keep, inner.stem, workers, quiet)
+            stem = _folder_name(archive, inner.name)
+            try:
+                _unpack_into(inner, part, None, keep, stem, workers, quiet)
+            except DamagedError as error:
+                raise DamagedError(f"{archive}: {inner.name!r} in it is damaged ({error.found})") from None
         count = sum(len(files) for _, _, files in os.walk(part))
         if not count:
             raise UnpackError(f"{archive}: it holds no files")
@@ -76,9 +81,10 @@ def _unpack_into(
     with open_archive(archive, part.with_suffix(".whole")) as members:
         places: dict[Path, Member] = {}
         for member in members:
-            place = _place(member, part, nested, keep, stem)
+            place = _place(archive, member, part, nested, keep, stem)
             if place in places:
-                raise UnpackError(f"{archive}: two files would become {place.relative_to(part)}; not unpacked")
+                name = place.relative_to(nested if place.parent == nested else part)
+                raise UnpackError(f"{archive}: two files would become {name}; not unpacked")
             places[place] = member
         waiting = [place for place, member in places.items() if not _is_whole(place, member)]
         needed, free = sum(places[place].size for place in waiting), shutil.disk_usage(part).free
@@ -99,11 +105,27 @@ def _unpack_into(
             raise UnpackError(f"{lost[0]}: overwritten by a file whose name differs in capitals alone")
 
 
-def _place(member: Member, part: Path, nested: Path | None, keep: int, stem: str) -> Path:
+def _place(archive: Path, member: Member, part: Path, nested: Path | None, keep: int, stem: str) -> Path:
+    """Return where a file goes: below `part`, or into `nested` where it is an archive."""
     if nested is not None and member.parts[-1].lower().endswith(_NESTED):
-        return nested / member.parts[-1]
-    parts = member.parts[-keep:]
-    return part.joinpath(*((stem,) if stem and len(parts) < keep else ()), *parts)
+        _folder_name(archive, member.parts[-1])  # refused whole, before anything is written
+        folder, parts = nested, member.parts[-1:]
+    else:
+        folder, parts = part, member.parts[-keep:]
+        parts = ((stem,) if stem and len(parts) < keep else ()) + parts
+    place = folder.joinpath(*parts)
+    if not Path(os.path.abspath(place)).is_relative_to(os.path.abspath(folder)):
+        raise UnpackError(f"{archive}: {'/'.join(parts)!r} leads out of the folder; not unpacked")
+    return place
+
+
+def _folder_name(archive: Path, name: str) -> str:
+    """Return the folder for the files of an archive in the archive, `brush_hair` for `brush_hair.rar`."""
+    try:
+        (folder,) = safe_parts(name[: name.rindex(".")])
+    except ValueError:
+        raise UnpackError(f"{archive}: {name!r} in it leads out of the folder; not unpacked") from None
+    return folder
 
 
 def _is_whole(place: Path, member: Member) -> bool:
@@ -122,9 +144,9 @@ def _extract(archive: Path, member: Member, place: Path) -> None:
                     shutil.copyfileobj(source, file, CHUNK)
                 got = file.tell()
         except (*DAMAGE, zlib.error) as error:
-            raise UnpackError(f"{archive}: {name!r} in it is damaged ({error}); download it again") from None
+            raise DamagedError(f"{archive}: {name!r} in it is damaged ({error})") from None
         if got != member.size:
-            raise UnpackError(f"{archive}: {name!r} has {got:,} bytes where {member.size:,} are promised; damaged")
+            raise DamagedError(f"{archive}: {name!r} in it has {got:,} bytes where {member.size:,} are promised")
         os.replace(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)
