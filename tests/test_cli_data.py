@@ -108,8 +108,14 @@ def test_ucf101_end_to_end(source, tmp_path):
     (lists / "testlist01.txt").write_text("".join(f"{name(c, 1)}\n" for c in ("rise", "sink", "absent")))
     arguments = ("data", "ucf101", "--root", source, "--lists", lists, "--out", tmp_path / "set", "--quiet")
     result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    assert "no validation: of the groups 8, 9, 10 there is none to spare; --val-groups takes others" in result.stdout
+    result = run(*arguments, "--val-groups", "8")
     assert result.exit_code == 1
-    assert result.stderr == "error: validation group 8 is not in the training part; choose among 2, 3\n"
+    assert result.stderr == (
+        "error: validation group 8 is not in the training part, as far as it is there; choose among 2, 3 "
+        "(--val-groups 2,3) or none (--val-groups none)\n"
+    )
     result = run(*arguments, "--val-groups", "3")
     assert result.exit_code == 0, result.stderr
     assert "6 of 7 listed videos are there, in 2 of 3 classes; 1 are absent, 0 of them" in result.stdout

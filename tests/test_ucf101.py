@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from videocnn.datasets.ucf101 import ucf101
+from videocnn.groups import check_trainable
 from videocnn.manifest import ManifestError, check_groups, read_manifest
 from videocnn.table import TableError
 
@@ -87,8 +88,47 @@ def test_validation_is_a_choice(root, lists):
     none = ucf101(root, lists, val_groups=[])
     assert Counter(video.split for video in none.manifest.videos) == {"train": 10, "test": 2}
     assert none.notes[-1] == "no validation"
-    with pytest.raises(ManifestError, match="group 1 is not in the training part; choose among 8, 9, 10, 11, 12"):
+    words = r"group 1 is not in the training part.*; choose among 8, 9, 10, 11, 12 \(--val-groups 8,9\) or none"
+    with pytest.raises(ManifestError, match=words):
         ucf101(root, lists, val_groups=[8, 1])
+
+
+def keep(root, label, *groups):
+    for path in (root / label).iterdir():
+        if int(path.name[-10:-8]) not in groups:
+            path.unlink()
+
+
+def test_a_part_validates_with_what_is_there(root, lists):
+    """Of the usual groups those that are there, and of a class that has no others none."""
+    keep(root, "Archery", 1, 8, 11, 12)
+    keep(root, "HandstandPushups", 1, 10)
+    found = ucf101(root, lists)
+    splits = {video.group: video.split for video in found.manifest.videos}
+    assert splits == {
+        "Archery_g01": "test", "Archery_g08": "val", "Archery_g11": "train", "Archery_g12": "train",
+        "HandstandPushups_g01": "test", "HandstandPushups_g10": "train",
+    }  # fmt: skip
+    assert found.notes[-1] == (
+        "validation: groups 8 of the training part (not there: 9; kept for training, as their classes have no "
+        "other: HandstandPushups); --val-groups takes others"
+    )
+    check_trainable(found.manifest)
+
+
+def test_a_part_that_has_nothing_to_validate_with(root, lists):
+    keep(root, "Archery", 1, 11)
+    keep(root, "HandstandPushups", 1, 12)
+    found = ucf101(root, lists)
+    assert Counter(video.split for video in found.manifest.videos) == {"train": 2, "test": 2}
+    assert found.notes[-1] == (
+        "no validation: of the groups 8, 9, 10 there is none to spare; --val-groups takes others"
+    )
+    keep(root, "Archery", 1)
+    keep(root, "HandstandPushups", 1)
+    assert ucf101(root, lists).notes[-1] == "no validation: no training video is there"
+    with pytest.raises(ManifestError, match=r"group 9 is not .*, of which no video is there; give --val-groups none"):
+        ucf101(root, lists, val_groups=[9])
 
 
 @pytest.mark.parametrize(
@@ -167,6 +207,14 @@ def test_handstand_pushups_however_spelt(lists, tmp_path, folder, file, listed):
     assert {video.group for video in found.manifest.videos if "Push" in video.path} == {
         f"HandstandPushups_g{group:02d}" for group in (1, *range(8, 13))
     }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "UCF-101-original").is_dir(), reason="no UCF-101-original in VIDEOCNN_DATA")
+def test_seventeen_real_videos_can_be_trained_on():
+    found = ucf101(DATA / "UCF-101-original", DATA / "ucfTrainTestlist")
+    check_trainable(found.manifest)
+    assert len(found.manifest.select("train")) == 10
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ def ucf101(
         lists: the folder of `classInd.txt`, `trainlist01.txt`, `testlist01.txt` and so on.
         fold: official split, 1 to 3.
         val_groups: numbers of the training groups that validate, in every class; `None` takes the first three of the
-            fold's (8, 9, 10 in fold 1), an empty collection none.
+            fold's (8, 9, 10 in fold 1) as far as they are there and their classes have others to train on, an empty
+            collection none.
 
     Raises:
         ManifestError: no such folder, fold or group; a line of the lists that cannot be; none of the videos there.
@@ -81,10 +82,8 @@ def ucf101(
         raise ManifestError(f"{root}: none of the {len(listed)} videos of fold {fold} is there, such as {absent[0][0]}")
     manifest = Manifest(tuple(video for video, _ in videos), root=root)
     check_groups(manifest)
-    wanted = VAL_GROUPS[fold] if val_groups is None else tuple(val_groups)
-    manifest = _validation(
-        manifest, {video.group: number for video, number in videos if video.split == "train"}, wanted
-    )
+    trained = {video.group: (video.labels[0], number) for video, number in videos if video.split == "train"}
+    manifest, validation = _validation(manifest, trained, VAL_GROUPS[fold], val_groups)
     there = set(manifest.class_names)
     skips = tuple(Skip(name, "listed, but not there") for name, label in absent if label in there)
     notes = [
@@ -94,19 +93,57 @@ def ucf101(
     unlisted = len(set(present.values()) - {video.path for video, _ in videos})
     if unlisted:
         notes.append(f"{unlisted} videos in {root} are in no list of fold {fold} and are left out")
-    notes.append(
-        f"validation: groups {', '.join(map(str, wanted))} of the training part" if wanted else "no validation"
+    return Found(manifest, skips, (*notes, validation), tuple(listed), tuple(name for name, _ in absent))
+
+
+def _validation(
+    manifest: Manifest, trained: dict[str, tuple[str, int]], usual: Collection[int], wanted: Collection[int] | None
+) -> tuple[Manifest, str]:
+    """Move training groups to validation, the `wanted` numbers or what there is of the usual, and say so in a sentence.
+
+    Args:
+        manifest: the videos in training and test.
+        trained: class and number of each training group.
+        usual: numbers to take where none are wanted.
+        wanted: numbers, or None.
+    """
+    there = sorted({number for _, number in trained.values()})
+    if wanted is not None:
+        if not wanted:
+            return manifest, "no validation"
+        for number in sorted(set(wanted) - set(there)):
+            raise ManifestError(f"validation group {number} is not in the training part, {_choice(there)}")
+        chosen = [group for group, (_, number) in trained.items() if number in wanted]
+        return split_validation(manifest, groups=chosen), f"validation: groups {_listed(wanted)} of the training part"
+    if not there:
+        return manifest, "no validation: no training video is there"
+    others = {label for label, number in trained.values() if number not in usual}
+    chosen = [group for group, (label, number) in trained.items() if number in usual and label in others]
+    if not chosen:
+        return (
+            manifest,
+            f"no validation: of the groups {_listed(usual)} there is none to spare; --val-groups takes others",
+        )
+    taken = sorted({trained[group][1] for group in chosen})
+    gone = f"not there: {_listed(set(usual) - set(there))}" if set(usual) - set(there) else ""
+    last = sorted({label for label, _ in trained.values()} - others)
+    spared = f"kept for training, as their classes have no other: {', '.join(last)}" if last else ""
+    why = "; ".join(filter(None, (gone, spared)))
+    note = f"validation: groups {_listed(taken)} of the training part" + (
+        f" ({why}); --val-groups takes others" if why else ""
     )
-    return Found(manifest, skips, tuple(notes), tuple(listed), tuple(name for name, _ in absent))
+    return split_validation(manifest, groups=chosen), note
 
 
-def _validation(manifest: Manifest, numbers: dict[str, int], wanted: Collection[int]) -> Manifest:
-    """Move the training groups of the wanted numbers to validation; `numbers` has the number of each group."""
-    unknown = sorted(set(wanted) - set(numbers.values()))
-    if unknown:
-        known = ", ".join(map(str, sorted(set(numbers.values()))))
-        raise ManifestError(f"validation group {unknown[0]} is not in the training part; choose among {known}")
-    return split_validation(manifest, groups=[g for g, number in numbers.items() if number in wanted])
+def _choice(there: list[int]) -> str:
+    if not there:
+        return "of which no video is there; give --val-groups none"
+    example = ",".join(map(str, there[:2]))
+    return f"as far as it is there; choose among {_listed(there)} (--val-groups {example}) or none (--val-groups none)"
+
+
+def _listed(numbers: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
