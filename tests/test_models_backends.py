@@ -7,7 +7,16 @@ import sys
 import numpy as np
 import pytest
 
-from videocnn.models import EarlyFusion, LateFusion, SingleFrame, SlowFusion, average, set_clip_spec
+from videocnn.layers import winograd
+from videocnn.models import (
+    EarlyFusion,
+    LateFusion,
+    SingleFrame,
+    SlowFusion,
+    average,
+    set_clip_spec,
+    with_pooled_head,
+)
 
 LOAD_AND_SCORE = """
 import sys
@@ -43,7 +52,10 @@ def saved(tmp_path_factory):
     models = {
         "early": EarlyFusion(input_shape=(10, 62, 46, 3), stream="multires", **small),
         "average": average(members),
+        # Wide enough for convolutions with fewer multiplications, which PyTorch does not take.
+        "wide": with_pooled_head(SlowFusion, 5, width=0.5, input_shape=(10, 94, 94, 3)),
     }
+    assert winograd.pays((None, 14, 14, 96), (5, 5, 96, 128), "same", "float32")
     for model in models.values():
         set_clip_spec(model, class_names=tuple("abcde"))
     scores = {}
