@@ -159,6 +159,14 @@ def test_curves_show_the_history(run):
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["train", "val", r"run_\$1"]
 
 
+def test_curves_are_called_as_asked(run):
+    def names(runs):
+        return [text.get_text() for text in plot_curves(runs).legends[0].get_texts()[2:]]
+
+    assert names({"scratch": run, "top": str(run)}) == ["scratch", "top"]
+    assert names([run, run]) == [r"run_\$1"] * 2
+
+
 def test_curves_over_minutes(run):
     figure = plot_curves([run], over="minutes")
     np.testing.assert_allclose(figure.axes[0].lines[1].get_xydata(), [[1, 1.8], [1.5, 1.7]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,13 @@ from videocnn.visualize.canvas import PictureError, plain
 STYLES = tuple(zip(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True))
 
 
-def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike], *, over: str = "epoch") -> Figure:
+def plot_curves(
+    runs: str | os.PathLike | Sequence[str | os.PathLike] | Mapping[str, str | os.PathLike], *, over: str = "epoch"
+) -> Figure:
     """Draw `history.csv` of run folders: training solid, validation dashed.
 
     Args:
-        runs: one run folder or several.
+        runs: one run folder or several; `{name: folder}` where they should be called otherwise than their folders.
         over: `"epoch"`, or `"minutes"` of training, which is fair to networks of different cost.
 
     Returns:
@@ -34,10 +36,13 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike], *, over: 
     """
     if over not in ("epoch", "minutes"):
         raise PictureError(f"over={over!r} is unknown; give 'epoch' or 'minutes'")
-    folders = [runs] if isinstance(runs, (str, os.PathLike)) else list(runs)
+    if isinstance(runs, Mapping):
+        named = list(runs.items())
+    else:
+        named = [(Path(run).name, run) for run in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
-    for number, folder in enumerate(folders):
+    for number, (_, folder) in enumerate(named):
         history = read_history(folder)
         position = history["epoch"] if over == "epoch" else history["seconds"] / 60
         colour, marker = STYLES[number % len(STYLES)]
@@ -65,8 +70,8 @@ def plot_curves(runs: str | os.PathLike | Sequence[str | os.PathLike], *, over: 
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set_ylim(0, 1)
     keys = [Line2D([], [], color="black", linestyle=line, label=name) for line, name in (("-", "train"), ("--", "val"))]
-    for number, folder in enumerate(folders):
+    for number, (name, _) in enumerate(named):
         colour, marker = STYLES[number % len(STYLES)]
-        keys.append(Line2D([], [], color=colour, marker=marker, label=plain(Path(folder).name)))
+        keys.append(Line2D([], [], color=colour, marker=marker, label=plain(name)))
     figure.legend(handles=keys, loc="outside right upper", frameon=False)
     return figure
