@@ -1,5 +1,6 @@
 """Several folds: found in order, continued after a kill, mean and spread as worked out by hand."""
 
+import dataclasses
 import io
 import json
 import os
@@ -52,14 +53,42 @@ def test_one_fold_is_not_several(tmp_path):
 
 
 def test_folds_must_belong_together():
-    good = manifest("train", "train", "test")
+    good = manifest("train", "train", "test", "test")
     check_folds({"fold1": good, "fold2": good})
     with pytest.raises(FoldError, match=r"fold2 and fold1 have other classes \(calm, wild\)"):
-        check_folds({"fold1": good, "fold2": manifest("train", "train", "test", names=("wild", NAMES[0]))})
+        check_folds({"fold1": good, "fold2": manifest("train", "train", "test", "test", names=("wild", NAMES[0]))})
     with pytest.raises(FoldError, match=r"fold2 and fold1 have other classes \(their order\)"):
-        check_folds({"fold1": good, "fold2": manifest("train", "train", "test", names=NAMES[::-1])})
+        check_folds({"fold1": good, "fold2": manifest("train", "train", "test", "test", names=NAMES[::-1])})
     with pytest.raises(FoldError, match="fold2: has no video of split 'test'"):
-        check_folds({"fold1": good, "fold2": manifest("train", "val")})
+        check_folds({"fold1": good, "fold2": manifest("train", "train", "val")})
+
+
+def test_every_fold_is_looked_at_before_any_is_trained():
+    good = manifest("train", "train", "test", "test")
+    with pytest.raises(FoldError, match=r"fold3: class 'calm' is in test .* and has no training video"):
+        check_folds({"fold1": good, "fold2": good, "fold3": manifest("train", "", "test", "test")})
+    words = (
+        r"fold2: class 'calm' has no test video, .* every class in every fold; .* or leave the class out of all folds"
+    )
+    with pytest.raises(FoldError, match=words):
+        check_folds({"fold1": good, "fold2": manifest("train", "train", "test"), "fold3": good})
+    several = manifest("train", "train", names=("x", "y"))
+    test = dataclasses.replace(several.videos[0], path="z.mp4", group="z", labels=("x",), split="test")
+    three = Manifest((*several.videos, Video("w.mp4", ("w",), "train"), test), ("w", "x", "y"))
+    with pytest.raises(FoldError, match=r"fold1: class 'w' \(and 1 more\) has no test video"):
+        check_folds({"fold1": three, "fold2": three})
+
+
+@pytest.mark.slow
+def test_a_bad_fold_is_found_before_the_first_is_trained(tmp_path):
+    network, data = prepare(tmp_path)
+    file = Path(data, "fold3", "manifest.csv")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not ("calm" in line and ",train," in line)))
+    result = run_command(network, data, "--folds", "all", "--out", tmp_path / "out", "--epochs", 1)
+    assert result.exit_code == 1
+    assert "fold3: class 'calm' is in test" in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
 
 
 def write_run(folder, right):

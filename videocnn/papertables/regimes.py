@@ -176,7 +176,7 @@ def check_folds(scores: dict[str, Scores]) -> None:
             raise PaperTableError(
                 f"{shown}: no video of split {part.split!r} has class {absent[0]!r}"
                 + (f" (nor {len(absent) - 1} more)" if len(absent) > 1 else "")
-                + "; evaluate on a split that has every class"
+                + "; give every class a video in every fold, or leave the class out of all of them"
             )
         for path in part.paths:
             if path in owner:

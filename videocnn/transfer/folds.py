@@ -22,8 +22,10 @@ from rich.text import Text
 from videocnn import clips
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import evaluate
+from videocnn.groups import check_trainable
 from videocnn.metrics import Resampled, mean_over_folds
 from videocnn.recipes import ARCHITECTURE
+from videocnn.row import ManifestError
 from videocnn.runs import read_run, write_json
 from videocnn.scores import read_metrics, read_scores, resample_figures
 from videocnn.tables import CHANCE, FIGURES, counted, interval, percent
@@ -83,7 +85,7 @@ def finetune_folds(
         What `summarize_folds` says of the folds.
 
     Raises:
-        FoldError: there are no folds, or they have other classes.
+        FoldError: there are no folds, they have other classes, or a class lacks training or test videos in one.
         VideoCNNError: as for `finetune` and `evaluate`.
     """
     sources = find_folds(folder)
@@ -101,14 +103,27 @@ def finetune_folds(
 
 
 def check_folds(manifests: Mapping[str, Any]) -> None:
-    """Raise `FoldError` unless all folds have the same classes and each has test videos."""
+    """Raise `FoldError` unless all folds have the same classes, and training and test videos of each."""
     (first, reference), *_ = manifests.items()
     for name, manifest in manifests.items():
         if manifest.class_names != reference.class_names:
             differing = ", ".join(sorted(set(manifest.class_names) ^ set(reference.class_names))[:5]) or "their order"
             raise FoldError(f"{name} and {first} have other classes ({differing}); prepare all folds from one data set")
-        if not len(manifest.select("test")):
+        test = manifest.select("test")
+        if not len(test):
             raise FoldError(f"{name}: has no video of split 'test' to be measured on; prepare it with its test videos")
+        try:
+            check_trainable(manifest)
+        except ManifestError as error:
+            raise FoldError(f"{name}: {error}") from None
+        counts = test.label_matrix().sum(axis=0)
+        absent = [name_of for name_of, count in zip(test.class_names, counts, strict=True) if not count]
+        if absent:
+            more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+            raise FoldError(
+                f"{name}: class {absent[0]!r}{more} has no test video, and a mean over folds needs every class in "
+                "every fold; prepare the fold with its test videos, or leave the class out of all folds"
+            )
 
 
 def arguments_of(out: Path) -> dict[str, Any]:
