@@ -45,7 +45,7 @@ def command_sections(command, name, parent, level):
     context = command.context_class(command, info_name=name, parent=parent)
     path = context.command_path
     sections = [f"{'#' * level} `{path}` {{ #{path.replace(' ', '-')} }}"]
-    sections += [f"<p>{escape(' '.join(part.split()))}</p>" for part in (command.help or "").split("\n\n")]
+    sections += [f"<p>{with_code(' '.join(part.split()))}</p>" for part in (command.help or "").split("\n\n")]
     if hasattr(command, "commands"):
         for child in command.commands:
             sections += command_sections(command.commands[child], child, context, level + 1)
@@ -63,6 +63,11 @@ def command_sections(command, name, parent, level):
         rows = [(names_of(p, context), *meaning_and_default(p)) for p in options]
         sections.append(table(f"Options of {path}", ("option", "meaning", "if not given"), rows))
     return sections
+
+
+def with_code(text):
+    """Return a text as HTML, with what stands between backticks as code; nothing else in it is read as Markdown."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def argument_name(parameter, context):
@@ -100,11 +105,11 @@ def meaning_and_default(parameter):
 
 
 def table(caption, head, rows):
-    """Return an HTML table whose first column is code, word by word; no text in it is read as Markdown or HTML."""
+    """Return an HTML table whose first column is code, word by word; elsewhere, what stands between backticks."""
     cells = ["".join(f"<th scope='col'>{escape(title)}</th>" for title in head)]
     for first, *others in rows:
         words = " ".join(word if word == "/" else f"<code>{escape(word)}</code>" for word in first.split())
-        cells.append(f"<td>{words}</td>" + "".join(f"<td>{escape(cell)}</td>" for cell in others))
+        cells.append(f"<td>{words}</td>" + "".join(f"<td>{with_code(cell)}</td>" for cell in others))
     top, *body = (f"<tr>{row}</tr>" for row in cells)
     return (
         f"<table><caption class='unseen'>{escape(caption)}</caption><thead>{top}</thead>"

@@ -7,6 +7,8 @@ from urllib.parse import urljoin
 
 PICTURE = re.compile(r"!\[img\]\((\./_data/[^)]*)\)")
 
+MARKS = re.compile(r"[\[\]\\`*_<>!]")  # of Markdown
+
 
 def on_page_markdown(markdown, page, config, files):
     """Give each picture its text, and the page its link to the notebook."""
@@ -24,9 +26,10 @@ def on_page_content(content, page, config, files):
 
 
 def picture_texts(cells):
-    """Return the alternative text of every picture, in order.
+    """Return the alternative text of every picture, in order, as Markdown.
 
-    The output's or the cell's own `alt` where there is one; otherwise the section and the line that drew the picture.
+    The output's or the cell's own `alt` where there is one (a cell that shows several pictures has a list of them);
+    otherwise the section and the line that drew the picture.
     """
     section, texts = "This notebook", []
     for cell in cells:
@@ -35,11 +38,13 @@ def picture_texts(cells):
             headings = re.findall(r"^#+ +(.+)$", source, re.MULTILINE)
             section = headings[-1] if headings else section
             continue
+        own = cell["metadata"].get("alt") or []
+        own = iter([own] if isinstance(own, str) else own)
         for output in cell.get("outputs", []):
             if "image/png" not in output.get("data", {}):
                 continue
-            given = output.get("metadata", {}).get("image/png", {}).get("alt") or cell["metadata"].get("alt")
+            given = output.get("metadata", {}).get("image/png", {}).get("alt") or next(own, None)
             lines = [line.strip() for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
             text = given or f"{section}: picture drawn by the cell above, whose last line is {lines[-1]}"
-            texts.append(re.sub(r"[\[\]\\`*_<>!]", "", " ".join(text.split())))
+            texts.append(MARKS.sub(r"\\\g<0>", " ".join(text.split())))
     return texts

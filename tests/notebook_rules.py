@@ -127,7 +127,10 @@ def valid(path: Path, notebook: NotebookNode) -> Iterator[str]:
     if path.stat().st_size > MAX_BYTES:
         yield f"has {path.stat().st_size:,} bytes, more than {MAX_BYTES:,}"
     for cell in notebook.cells:
-        extra = set(cell.metadata) - {"tags"} | set(cell.metadata.get("tags", [])) - {"install", "quoted"}
+        extra = set(cell.metadata) - set(TOOL.KEPT_METADATA) | set(cell.metadata.get("tags", [])) - {
+            "install",
+            "quoted",
+        }
         if extra:
             yield f"has a cell with the metadata {sorted(extra)}: nothing is hidden, only install and quoted are tagged"
     if "widgets" in notebook.metadata:
@@ -195,6 +198,8 @@ def beginning(path: Path, notebook: NotebookNode) -> Iterator[str]:
         yield f'has {bullets} bullets under "You will learn" in its first cell, not 3'
     if not re.search(r"\b(minutes?|seconds?|min|s)\b", first) or not re.search(r"\d\s*[GM]i?B\b", first):
         yield "does not say in its first cell how much time and memory it needs"
+    if not re.search(r"\bExpect [a-z]", first):
+        yield "does not say in its first cell what to expect"
     if BADGE.format(path.stem) not in first:
         yield f"has no badge in its first cell with the address {BADGE.format(path.stem)}"
     if len(tagged(notebook, "install")) != 1 or not TOOL.tagged(notebook.cells[1], "install"):
@@ -224,12 +229,21 @@ def ending(path: Path, notebook: NotebookNode) -> Iterator[str]:
     elif not re.search(r"\bpaper", LINK.sub(r"\2", shortcomings[1].split("# Exercises")[0])):
         yield "does not speak of the paper where it says what it did not show"
     exercises = re.split(r"^#+ Exercises.*$", text, maxsplit=1, flags=re.MULTILINE)
-    answers = re.findall(r"<details[^>]*>\s*<summary>Answer</summary>(.*?)</details>", exercises[-1], re.DOTALL)
+    # Without markdown="1" the site shows an answer's backticks.
+    answers = re.findall(
+        r'^<details markdown="1"><summary>Answer</summary>\n\n(.*?)\n\n</details>$',
+        exercises[-1],
+        re.DOTALL | re.MULTILINE,
+    )
     if len(exercises) != 2 or len(answers) != 3 or not all(num_words(answer) >= 5 for answer in answers):
-        yield "has not three exercises with folded answers under the heading Exercises"
-    for kind in ("predict", "modify", "investigate"):
-        if kind not in exercises[-1].lower():
-            yield f"has no exercise of the kind {kind}"
+        yield (
+            "has not three exercises with folded answers under the heading Exercises, each answer a paragraph between "
+            '<details markdown="1"><summary>Answer</summary> and </details>'
+        )
+    for number, kind in enumerate(("Predict", "Modify", "Investigate"), 1):
+        # A list would begin again at 1 after every answer.
+        if not re.search(rf"^\*\*Exercise {number}\. {kind}\.\*\* \S", exercises[-1], re.MULTILINE):
+            yield f"has no exercise that begins with **Exercise {number}. {kind}.**"
     targets = {target.split("#")[0] for _, _, target in LINK.findall(text)}
     if path.stem in NAMES:
         place = NAMES.index(path.stem)
@@ -255,6 +269,17 @@ def links(path: Path, notebook: NotebookNode) -> Iterator[str]:
     for tag in re.findall(r"<img[^>]*>", text):
         if not re.search(r"\balt=[\"'][^\"']*\w", tag):
             yield f"has a picture without a text in its place: {tag}"
+
+
+def pictures(path: Path, notebook: NotebookNode) -> Iterator[str]:
+    for number, cell in enumerate(code_cells(notebook), 1):
+        shown = sum("image/png" in output.get("data", {}) for output in cell.outputs)
+        said = TOOL.picture_texts(cell)
+        if len(said) != shown:
+            yield f"code cell {number}: pictures: {shown}, texts in their place (`alt` in its metadata): {len(said)}"
+        for text in said:
+            if num_words(text) < 6 or not text.endswith("."):
+                yield f"code cell {number}: does not say in a sentence what its picture shows: {text}"
 
 
 def quoted(path: Path, notebook: NotebookNode) -> Iterator[str]:
@@ -330,6 +355,7 @@ RULES: tuple[Callable[[Path, NotebookNode], Iterator[str]], ...] = (
     beginning,
     ending,
     links,
+    pictures,
     quoted,
 )
 

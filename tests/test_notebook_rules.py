@@ -21,7 +21,7 @@ TITLE = f"""# From clips to videos
   somewhat longer,
 - a third.
 
-It needs about two minutes and 1 GB of memory.
+It needs about two minutes and 1 GB of memory. Expect two surprises.
 """
 QUOTED = """\
 quoted = {"48 %": (accuracy, 0.4, 0.56), "3.2 times": (first / second, 2, 4.4)}
@@ -32,19 +32,38 @@ The paper's figure stands on [its page](paper/index.md#results).
 
 ## Exercises
 
-1. Predict. <details><summary>Answer</summary>
+**Exercise 1. Predict.** What falls?
 
-    It falls, and it falls by much.</details>
-2. Modify. <details><summary>Answer</summary>It rises by about five points.</details>
-3. Investigate. <details markdown="1"><summary>Answer</summary>There are two of them, not one.</details>
+<details markdown="1"><summary>Answer</summary>
+
+It falls, and it falls by much.
+
+</details>
+
+**Exercise 2. Modify.** Change it.
+
+<details markdown="1"><summary>Answer</summary>
+
+It rises by about five points.
+
+</details>
+
+**Exercise 3. Investigate.** How many?
+
+<details markdown="1"><summary>Answer</summary>
+
+There are two of them, not one.
+
+</details>
 
 [Before](04_fovea_and_context.ipynb) · [after](06_filter_visualisation.ipynb)
 """
+SHOWN = "A bar of 48 % beside one of 8 %."
 PICTURE = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}
 
 
-def code(source, count, *, tags=(), outputs=()):
-    cell = new_code_cell(source, execution_count=count, outputs=list(outputs))
+def code(source, count, *, tags=(), outputs=(), **metadata):
+    cell = new_code_cell(source, execution_count=count, outputs=list(outputs), metadata=metadata)
     if tags:
         cell.metadata["tags"] = list(tags)
     return cell
@@ -75,7 +94,7 @@ def notebook():
         code("import math\n\nfrom videocnn.errors import VideoCNNError", 2),
         code('DATA = "toy"\nSEED = 0', 3),
         code("accuracy, first, second = 0.48, 3.2, 1", 4, outputs=[new_output("stream", name="stdout", text=table)]),
-        code("accuracy", 5, outputs=[new_output("execute_result", data=PICTURE, execution_count=5)]),
+        code("accuracy", 5, outputs=[new_output("execute_result", data=PICTURE, execution_count=5)], alt=SHOWN),
         *(new_markdown_cell(f"Words and words, cell {i}. " + "We look at the picture. " * 11) for i in range(10)),
         new_markdown_cell("It gets **48 %** right, **3.2 times** as many as chance, and **not** more. " * 3),
         code(QUOTED, 6, tags=["quoted"]),
@@ -131,6 +150,7 @@ def metadata(**values):
     return lambda notebook: notebook.metadata.videocnn.update(values)
 
 
+RISES = "<details><summary>Answer</summary>\n\nIt rises"
 BREAKS = {
     "metadata \\['hidden'\\]": lambda n: n.cells[6].metadata.update(hidden=True),
     "metadata \\['remove-input'\\]": lambda n: n.cells[5].metadata.update(tags=["remove-input"]),
@@ -165,6 +185,7 @@ BREAKS = {
     "has 0 bullets": replace(0, "You will learn", "You learn"),
     "how much time": replace(0, "two minutes", "no time"),
     "time and memory": replace(0, "1 GB", "some"),
+    "what to expect": replace(0, "Expect two", "Two"),
     "no badge": replace(0, "colab.research", "example"),
     "another second cell": lambda n: n.cells.insert(1, new_markdown_cell("before")),
     "install cell that differs": replace(1, "pip install", "pip install -U"),
@@ -175,10 +196,13 @@ BREAKS = {
     "no results table": put(4, outputs=[]),
     "what it did not show": replace(-1, "did *not* show", "showed"),
     "does not speak of the paper": replace(-1, "The paper's figure", "The figure"),
-    "has not three exercises": replace(-1, "Modify. <details><summary>Answer</summary>", "Modify. <details>"),
+    "has not three exercises": replace(-1, '1"><summary>Answer</summary>\n\nIt rises', '1">\n\nIt rises'),
+    "each answer a paragraph": replace(-1, '<details markdown="1"><summary>Answer</summary>\n\nIt rises', RISES),
+    "Answer</summary> and </details>": replace(-1, "points.\n\n</details>", "points.</details>"),
     "has not three .* folded": replace(-1, "It rises by about five points.", "Up."),
     "under the heading": replace(-1, "## Exercises", "## More"),
-    "no exercise of the kind modify": replace(-1, "Modify.", "Change."),
+    r"begins with \*\*Exercise 2. Modify": replace(-1, "Modify.", "Change."),
+    r"begins with \*\*Exercise 3. Inv": replace(-1, "**Exercise 3. Investigate.**", "1. Investigate."),
     "no link to 04_fovea": replace(-1, "04_fovea_and_context", "06_filter_visualisation"),
     "no link to 06_filter": replace(-1, "06_filter_visualisation", "04_fovea_and_context"),
     "page of the paper": replace(-1, "paper/index.md", "04_fovea_and_context.ipynb"),
@@ -187,6 +211,11 @@ BREAKS = {
     "another server must send": replace(0, "assets/", "https://example.org/"),
     "without a text in its place: a.png": replace(6, "Words", "![](a.png)"),
     "without a text in its place: <img": replace(6, "Words", '<img src="a.png">'),
+    "cell 5: pictures: 1, texts .*: 0": lambda n: n.cells[5].metadata.pop("alt"),
+    "cell 5: pictures: 1, texts .*: 2": lambda n: n.cells[5].metadata.update(alt=[SHOWN, SHOWN]),
+    "cell 6: pictures: 0, texts .*: 1": lambda n: n.cells[17].metadata.update(alt=SHOWN),
+    "in a sentence what .*: Two bars.": lambda n: n.cells[5].metadata.update(alt="Two bars."),
+    "in a sentence what .*: A bar of 48": lambda n: n.cells[5].metadata.update(alt=SHOWN[:-1]),
     "quotes 7 without its unit": replace(6, "Words", "**7**"),
     "quotes 7 % in bold": replace(6, "Words", "**7 %**"),
     "quotes −7 points in bold": replace(6, "Words", "**−7 points**"),

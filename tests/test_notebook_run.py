@@ -98,12 +98,12 @@ def test_what_is_no_result_is_taken_out():
     data = {"text/html": "<table>", "text/plain": "a table", "image/png": "iVBORw0KGgo="}
     parts = [new_output("stream", name="stdout", text=text) for text in ("one\n", "two\n")]
     cell = new_code_cell("show()", execution_count=1, outputs=[*parts, new_output("display_data", data=data)])
-    cell.metadata.update(execution={"iopub.execute_input": "2020-01-01"}, tags=["quoted"])
+    cell.metadata.update(execution={"iopub.execute_input": "2020-01-01"}, tags=["quoted"], alt="A square of grey.")
     notebook = new_notebook(cells=[cell], metadata={"widgets": {}, "language_info": {"name": "python", "version": "3"}})
     TOOL.normalise(notebook)
     assert notebook.metadata.language_info == {"name": "python"}
     assert "widgets" not in notebook.metadata
-    assert cell.metadata == {"tags": ["quoted"]}
+    assert cell.metadata == {"tags": ["quoted"], "alt": "A square of grey."}
     assert cell.outputs[0].text == "one\ntwo\n"
     assert set(cell.outputs[1].data) == {"text/plain", "image/png"}
 

@@ -117,11 +117,25 @@ def test_no_link_leads_nowhere(site, pages):
     assert wrong == []
 
 
+def test_no_page_shows_its_markdown(site):
+    """Backticks outside code, and rows of stars, are marks that nothing has read."""
+    wrong = []
+    for file in site.rglob("*.html"):
+        text = re.sub(r"<(script|style|code|pre)\b.*?</\1>", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+        text = re.sub(r"<[^>]*>", "", text)
+        wrong += [(file.relative_to(site).as_posix(), found) for found in re.findall(r".{0,40}(?:`|\*\*).{0,40}", text)]
+    assert wrong == []
+
+
 def test_every_picture_has_words(pages):
     seen = [(page.path, *picture) for page in pages.values() for picture in page.pictures]
     assert len(seen) > 10
     # the logo and the badges say what they are in a word or two
     assert [found for found in seen if len(found[2] or "") < (3 if "assets/" in found[1] else 15)] == []
+    drawn = [found for found in seen if "_data/" in found[1]]
+    assert len(drawn) > 20
+    assert [found for found in drawn if "drawn by the cell" in found[2]] == []
+    assert len({found[2] for found in drawn}) == len(drawn)
 
 
 def public_names():
@@ -189,7 +203,7 @@ def test_every_command_and_option_is_on_the_page(pages):
     assert len(found) > 20
     for path, command in found:
         assert path.replace(" ", "-") in page.ids
-        assert " ".join(command.help.split("\n\n")[0].split()) in page.text
+        assert " ".join(command.help.split("\n\n")[0].split()).replace("`", "") in page.text
         # its section: from its heading to the next command's
         section = re.split(r"\bvideocnn [a-z0-9 ]+¶", page.text.split(f"{path}¶", 1)[1], maxsplit=1)[0]
         for parameter in command.params:
@@ -313,8 +327,10 @@ def test_pictures_of_a_notebook_have_words(small):
     badge = "[![Open in Colab](assets/open-in-colab.svg)](https://colab.research.google.com/x)"
     cells = [
         {"cell_type": "markdown", "metadata": {}, "source": [f"# One\n\n{badge}\n\n", "## Look\n"]},
-        {**code, "source": ["draw(x)\n", "show(x)  # here"], "outputs": [shown]},
+        {**code, "source": ["draw(x)\n", "show_it(x[0])  # `here`"], "outputs": [shown]},
         {**code, "source": ["show(y)"], "outputs": [told]},
+        {**code, "source": ["show(z)"], "outputs": [shown], "metadata": {"alt": "The start, *seen* from above."}},
+        {**code, "source": ["a()"], "outputs": [shown, shown], "metadata": {"alt": ["Group a_g01.", "Group a_g02."]}},
     ]
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (small / "tutorials" / "one.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
@@ -326,8 +342,11 @@ def test_pictures_of_a_notebook_have_words(small):
     page = site_pages.read_pages(small / "site")["one/index.html"]
     words = [text for address, text in page.pictures if "_data" in address]
     assert words == [
-        "Look: picture drawn by the cell above, whose last line is show(x) # here",
+        "Look: picture drawn by the cell above, whose last line is show_it(x[0]) # `here`",
         "A runner, from the left",
+        "The start, *seen* from above.",
+        "Group a_g01.",
+        "Group a_g02.",
     ]
     assert ("../assets/open-in-colab.svg", "Open in Colab") in page.pictures
     assert page.edits == ["https://github.com/videocnn/videocnn/edit/main/tutorials/one.ipynb"]

@@ -44,6 +44,7 @@ if find_spec("videocnn") is None:  # on a hosted notebook service
 """The second cell of every notebook, tagged `install`: installs where the package is missing, prints nothing here."""
 CELL_SECONDS = 600
 KEPT_OUTPUTS = ("image/png", "text/plain")  # what the site shows
+KEPT_METADATA = ("tags", "alt")  # of a cell; `alt` says in words what its pictures show
 # What TensorFlow's libraries say when they are loaded, whatever TF_CPP_MIN_LOG_LEVEL is; nothing else is taken out.
 START_UP = re.compile(
     r"^(?:WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ \S+:\d+\]|To enable the fol"
@@ -106,6 +107,12 @@ def sources(notebook: NotebookNode, package: Path = PACKAGE) -> str | None:
 def tagged(cell: NotebookNode, tag: str) -> bool:
     """Return whether a cell has a tag."""
     return tag in cell.metadata.get("tags", [])
+
+
+def picture_texts(cell: NotebookNode) -> list[str]:
+    """Return what a cell's metadata say of its pictures, a text for each."""
+    alt = cell.metadata.get("alt", [])
+    return [alt] if isinstance(alt, str) else list(alt)
 
 
 def is_stale(notebook: NotebookNode, package: Path = PACKAGE) -> bool:
@@ -195,7 +202,7 @@ def normalise(notebook: NotebookNode) -> None:
         language_info={"name": "python"},
     )
     for cell in notebook.cells:
-        cell.metadata = NotebookNode({key: value for key, value in cell.metadata.items() if key == "tags"})
+        cell.metadata = NotebookNode({key: value for key, value in cell.metadata.items() if key in KEPT_METADATA})
         if cell.cell_type != "code":
             continue
         outputs: list[NotebookNode] = []
