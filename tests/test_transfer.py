@@ -1,6 +1,7 @@
 """Fine-tuning runs: kept features give the weights of the plain way, what a run folder records, what is refused."""
 
 import csv
+import dataclasses
 import json
 
 import keras
@@ -11,7 +12,7 @@ from videos import counting_frames, write_video
 from videocnn import models
 from videocnn.epochs import RunKeeper
 from videocnn.evaluate import evaluate
-from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.predict import predict
 from videocnn.recipes import ArgumentError, TransferArguments
 from videocnn.runs import RunError
@@ -137,6 +138,11 @@ def test_a_tuned_run_is_a_run_like_any_other(manifest, tmp_path):
         "data": str(manifest),
         "manifest_hash": first["manifest_hash"],
         "arguments": first["arguments"],
+        "seen": {
+            "val": {"num_videos": 2, "seen_videos": 0, "num_groups": 2, "seen_groups": 0},
+            "test": {"num_videos": 3, "seen_videos": 0, "num_groups": 3, "seen_groups": 0},
+        },
+        "not_looked_for": "",
     }
     result = evaluate(tmp_path / "second", manifest, num_clips=2, num_views=1, quiet=True)
     assert (result["num_videos"], result["chance_hit_at_1"]) == (3, pytest.approx(2 / 3))
@@ -151,6 +157,34 @@ def test_a_tuned_run_is_a_run_like_any_other(manifest, tmp_path):
         train(manifest, tmp_path / "second", resume=True)
     with pytest.raises(RunError, match="was not made by `videocnn finetune`"):
         finetune(tmp_path / "second", manifest, tmp_path / "first", resume=True)
+
+
+@pytest.mark.slow
+def test_a_network_that_has_seen_the_test_videos_is_warned_of(manifest, tmp_path, capsys):
+    """Trained on one fold, tuned on another one: said before the training, even to who wants quiet."""
+    tiny = {"model": "single_frame", "recipe": "modern", "width": 0.02, "frame_size": 40}
+    whole = read_manifest(manifest)
+    turned = tuple(
+        dataclasses.replace(video, split={"train": "train", "val": "train", "test": "val", "": ""}[video.split])
+        if number > 3 else dataclasses.replace(video, split="test")
+        for number, video in enumerate(whole.videos)
+    )  # fmt: skip
+    write_manifest(dataclasses.replace(whole, videos=turned), manifest.parent / "fold2.csv")
+    train(manifest.parent / "fold2.csv", tmp_path / "first", epochs=1, **tiny, **QUICK)
+    capsys.readouterr()
+    options = {**QUICK, "epochs": 1}
+    words = (
+        "warning: Split test: the network that this one was fine-tuned from has seen 3 of its 3 groups (3 of 3 videos)"
+    )
+    finetune(tmp_path / "first" / "model.keras", manifest, tmp_path / "second", **options)
+    assert words in capsys.readouterr().err
+    finetune(tmp_path / "second", manifest, tmp_path / "third", **options)  # by way of another one
+    assert words in capsys.readouterr().err
+    finetune(tmp_path / "first", manifest, tmp_path / "scratch", regime="scratch", **options)
+    assert capsys.readouterr().err == ""
+    assert "seen" not in run_json(tmp_path / "scratch")["pretrained"]
+    finetune(load_network(tmp_path / "first"), manifest, tmp_path / "fourth", **{**options, "quiet": False})
+    assert "has seen these videos cannot be told" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -127,6 +127,10 @@ def test_mean_and_spread_are_those_worked_out_by_hand(tmp_path):
     (spread,) = (line.split() for line in text.splitlines() if line.strip().startswith("spread "))
     assert spread[:2] == ["spread", "25.0"]
     assert "3 folds, 24 test videos in all, 3 videos skipped; 1 clip a video, 4 views a clip" in text
+    assert "has seen" not in text
+    write_json(runs[1] / "run.json", {"pretrained": {"seen": {"test": {"seen_videos": 5}}}})
+    print_folds(folds.summarize_folds(runs), console=console)
+    assert "warning: the network that was fine-tuned has seen 5 of these 24 videos" in console.export_text()
 
 
 class Steps:

@@ -14,10 +14,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from videocnn.pages.run_record import RunRecord, find_warnings, read_record, read_whole
+from videocnn.pages.run_record import RunRecord, find_warnings, read_record
 from videocnn.runs import read_run, write_file, write_json
 from videocnn.spec import ClipSpec
 from videocnn.tables import CHANCE, FIGURES, counted, interval, percent
+from videocnn.trained_on import read_whole
 
 CARD = "README.md"
 # A file that does not begin with this line is somebody's own.

@@ -16,13 +16,14 @@ from videocnn.errors import VideoCNNError
 from videocnn.evaluate import names_of
 from videocnn.manifest import Manifest, Video
 from videocnn.pages.page import data_uri
-from videocnn.pages.run_record import RunRecord, read_whole
+from videocnn.pages.run_record import RunRecord
 from videocnn.sampling import even_clips
 from videocnn.scores import Scores, read_scores
 from videocnn.selection import timeline
 from videocnn.shard_reader import ShardFrames, Shards
 from videocnn.sources import FileFrames
 from videocnn.spec import ClipSpec
+from videocnn.trained_on import read_whole
 
 NUM_FRAMES = 16
 SIDE = 128  # pixels

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from videocnn.clips import open_source
-from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Skip
 from videocnn.runs import RunError, read_history, read_run
 from videocnn.scores import read_metrics
 from videocnn.shard_reader import Shards
 from videocnn.table import read_table
 from videocnn.tables import counted, percent
+from videocnn.trained_on import find_data, look_back, read_whole, seen_sentences
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,38 +102,6 @@ def read_record(folder: str | os.PathLike, name: str | None = None) -> RunRecord
     )
 
 
-def find_data(settings: dict[str, Any]) -> tuple[Manifest | Shards | None, str]:
-    """Return the data that a run was trained on, or None and the reason."""
-    place = settings.get("data")
-    if not place:
-        return None, "the run does not say what it was trained on"
-    path = Path(place)
-    if (path / "manifest.csv").is_file() and not (path / "index.json").is_file():
-        path = path / "manifest.csv"  # trained on a manifest in memory
-    if not path.exists():
-        return None, f"{place} is not there, or not from this folder"
-    try:
-        if path.is_dir():
-            from videocnn.shard_reader import open_shards
-
-            data = open_shards(path)
-            found = read_whole(data)
-        else:
-            data = found = open_source(path)
-    except VideoCNNError as error:
-        return None, str(error)
-    if settings.get("manifest_hash") not in (None, found.hash):
-        return None, f"{place} has changed since"
-    return data, ""
-
-
-def read_whole(data: Manifest | Shards) -> Manifest:
-    """Return the manifest of the whole data set, also of shards that had to leave videos out."""
-    from videocnn.evaluate import open_data
-
-    return open_data(data)[1]
-
-
 def read_finished(folder: Path) -> bool | None:
     """Return whether a training says that it is finished, None where nothing is said."""
     try:
@@ -173,7 +140,7 @@ def find_warnings(record: RunRecord) -> list[str]:
             )
     for where, skips in record.skipped.items():
         found.append(f"{counted(len(skips), 'video')} left out ({where}); the list is below.")
-    return found + data_warnings(record)
+    return found + data_warnings(record) + origin_warnings(record)
 
 
 def figure_warnings(split: str, result: dict[str, Any]) -> list[str]:
@@ -216,6 +183,17 @@ def data_warnings(record: RunRecord) -> list[str]:
     if 0 < alone < len(videos):
         return [f"{alone} of {counted(len(videos), 'video')} have no group; they may resemble others on both sides."]
     return []
+
+
+def origin_warnings(record: RunRecord) -> list[str]:
+    """Return what is to be said of the videos that the network which was fine-tuned had seen."""
+    pretrained = record.settings.get("pretrained")
+    if not isinstance(pretrained, dict) or record.settings.get("arguments", {}).get("regime") == "scratch":
+        return []
+    back = {name: pretrained.get(name) for name in ("seen", "not_looked_for")}
+    if back["not_looked_for"] != "" and record.data is not None:
+        back = look_back(pretrained, read_whole(record.data))
+    return seen_sentences(back)
 
 
 def common_split(records: Sequence[RunRecord], wanted: str | None) -> str | None:

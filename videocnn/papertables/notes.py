@@ -73,7 +73,30 @@ def run_notes(runs: Sequence[EvaluatedRun]) -> list[str]:
         for run in runs
         if run.described.get("manifest_hash") != run.scores.manifest_hash
     ]
-    return lines + machine_notes(runs)
+    return lines + memory_notes(runs) + machine_notes(runs)
+
+
+def memory_notes(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Return of which fine-tuned runs the network they started from had seen the videos they were measured on."""
+    notes, open_question = [], []
+    for run in runs:
+        pretrained = run.described.get("pretrained")
+        if not isinstance(pretrained, dict) or run.regime == "scratch":
+            continue
+        counts = (pretrained.get("seen") or {}).get(run.scores.split)
+        if counts and counts["seen_videos"]:
+            notes.append(
+                f"{run.name}: the network that it was fine-tuned from has seen {counts['seen_groups']} of the "
+                f"{counts['num_groups']} groups ({counts['seen_videos']} of {counts['num_videos']} videos) in training "
+                "or validation: the figures measure memory"
+            )
+        elif pretrained.get("not_looked_for"):
+            open_question.append(run.name)
+    if open_question:
+        notes.append(
+            "whether the network that was fine-tuned has seen the videos cannot be told: " + ", ".join(open_question)
+        )
+    return notes
 
 
 def machine_notes(runs: Sequence[EvaluatedRun]) -> list[str]:

@@ -153,8 +153,8 @@ def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, s
 
     Returns:
         `folds`, the figures of each by the name of its folder; `mean`, each figure's mean over the folds
-        `{"value", "low", "high"}`; `spread`, their standard deviation over the folds (n - 1); chance, and what the
-        figures rest on.
+        `{"value", "low", "high"}`; `spread`, their standard deviation over the folds (n - 1); `seen_videos`, how many
+        test videos the network had seen that was fine-tuned; chance, and what the figures rest on.
     """
     results = {Path(run).name: read_metrics(run)[split] for run in runs}
     means = {name: figure.estimate() for name, figure in mean_figures(runs, split, seed=seed).items()}
@@ -166,6 +166,7 @@ def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, s
         "num_views": sorted({result["num_views"] for result in results.values()}),
         "num_videos": sum(result["num_videos"] for result in results.values()),
         "num_skipped": sum(result["num_skipped"] for result in results.values()),
+        "seen_videos": sum(map(seen_videos, map(Path, runs))),
         "chance_hit_at_1": float(np.mean([result["chance_hit_at_1"] for result in results.values()])),
         "chance_hit_at_5": float(np.mean([result["chance_hit_at_5"] for result in results.values()])),
         "folds": {name: {figure: result[figure] for figure in FIGURES} for name, result in results.items()},
@@ -175,6 +176,13 @@ def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, s
         },
         "spread": {name: float(np.std(column, ddof=1)) for name, column in values.items()},
     }
+
+
+def seen_videos(run: Path) -> int:
+    """Return how many test videos of a run the network had seen that it was fine-tuned from, as far as is known."""
+    described = read_run(run) if (run / "run.json").is_file() else {}
+    seen = (described.get("pretrained") or {}).get("seen") or {}
+    return seen.get("test", {}).get("seen_videos", 0)
 
 
 def mean_figures(runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0) -> dict[str, Resampled]:
@@ -214,5 +222,10 @@ def print_folds(result: dict[str, Any], *, console: Console | None = None) -> No
         "spread: standard deviation over the folds (n - 1)",
         CHANCE,
     )
+    if result["seen_videos"]:
+        lines += (
+            f"warning: the network that was fine-tuned has seen {result['seen_videos']} of these "
+            f"{result['num_videos']} videos in training or validation: the figures measure memory",
+        )
     for line in lines:
         console.print(Text(line), soft_wrap=True)

@@ -6,6 +6,7 @@ Section 4.2 of the paper. What the run computes is a function of the trained net
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ import keras
 
 from videocnn import clips
 from videocnn.distribute import open_devices
+from videocnn.evaluate import open_data
 from videocnn.groups import check_trainable
 from videocnn.models import clip_spec
 from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments
 from videocnn.runs import RunError, create_run, read_run
 from videocnn.saved import load_network
 from videocnn.train import train_network
+from videocnn.trained_on import look_back, seen_sentences
 from videocnn.transfer.features import weights_hash
 from videocnn.transfer.head import train_head
 from videocnn.transfer.network import architecture, learning_layers, transfer_network
@@ -46,7 +49,7 @@ def finetune(
         overwrite: replace a run that is in `out` already; features that fit the new run are taken over.
         gpus: share every batch among so many GPUs, or `"all"`, where nothing is taken from kept features.
         logical: split the processor into so many devices, likewise.
-        quiet: print nothing.
+        quiet: print nothing, unless the network has seen videos that the new one would be measured on.
         **arguments: `regime`, one of `"top"` (the default), `"top3"`, `"all"`, `"scratch"`, and the others of
             `videocnn.recipes.TransferArguments`, which is also the command line's table.
 
@@ -82,6 +85,11 @@ def finetune(
     tuned = transfer_network(
         pretrained, manifest.class_names, chosen.regime, chosen.dropout, chosen.seed, dtype=chosen.dtype
     )
+    if chosen.regime != "scratch":
+        origin |= look_back(origin, open_data(source)[1])
+        for sentence in seen_sentences(origin):
+            if not quiet or origin["seen"].get("test", {}).get("seen_videos"):
+                print(f"warning: {sentence}", file=sys.stderr)
     folder = Path(out) if resume else new_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(chosen.seed)
     options = {"resume": resume, "devices": devices, "quiet": quiet, "pretrained": origin}
@@ -91,13 +99,24 @@ def finetune(
 def describe_origin(network: keras.Model | str | os.PathLike, pretrained: keras.Model) -> dict[str, Any]:
     """Return what `run.json` says of the network that is fine-tuned: where it lies and what it was trained on."""
     path = None if isinstance(network, keras.Model) else os.fspath(network)
-    run = read_run(path) if path is not None and (Path(path) / "run.json").is_file() else {}
+    # a file tells nothing of the arguments, but where it lies in its run folder still, what it was trained on
+    folders = [] if path is None else [folder for folder in (Path(path), Path(path).parent) if is_run(folder)]
+    known = read_run(folders[0]) if folders else {}
+    regime = (known.get("arguments") or {}).get("regime")
     return {
         "path": path,
         "weights_hash": weights_hash(pretrained),
         "class_names": list(clip_spec(pretrained).class_names),
-        **{name: run.get(name) for name in ("data", "manifest_hash", "arguments")},
+        **{name: known.get(name) for name in ("data", "manifest_hash")},
+        "arguments": known.get("arguments") if folders and os.path.isdir(path) else None,
+        # what it was fine-tuned from itself
+        **({} if regime in (None, "scratch") else {"pretrained": known.get("pretrained")}),
     }
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a path is that of a run folder."""
+    return (folder / "run.json").is_file()
 
 
 def resolved(pretrained: keras.Model, origin: dict[str, Any], given: dict[str, Any]) -> TransferArguments:

@@ -1,0 +1,143 @@
+"""What a run has looked at: its settings in, its data out, and which videos of other data are among them.
+
+A network that is fine-tuned has seen what the one that it starts from was trained on (section 4.2 of the paper). Where
+test videos are among that, or of one group with such, their figures measure memory. TensorFlow is imported when data
+are opened, and not before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from videocnn.errors import VideoCNNError
+from videocnn.manifest import Manifest
+from videocnn.row import is_url
+
+if TYPE_CHECKING:
+    from videocnn.shard_reader import Shards
+
+
+def find_data(settings: dict[str, Any]) -> tuple[Manifest | Shards | None, str]:
+    """Return the data that a run was trained on, or None and the reason."""
+    from videocnn.clips import open_source
+    from videocnn.shard_reader import open_shards
+
+    place = settings.get("data")
+    if not place:
+        return None, "the run does not say what it was trained on"
+    path = Path(place)
+    if (path / "manifest.csv").is_file() and not (path / "index.json").is_file():
+        path = path / "manifest.csv"  # trained on a manifest in memory
+    if not path.exists():
+        return None, f"{place} is not there, or not from this folder"
+    try:
+        if path.is_dir():
+            data = open_shards(path)
+            found = read_whole(data)
+        else:
+            data = found = open_source(path)
+    except VideoCNNError as error:
+        return None, str(error)
+    if settings.get("manifest_hash") not in (None, found.hash):
+        return None, f"{place} has changed since"
+    return data, ""
+
+
+def read_whole(data: Manifest | Shards) -> Manifest:
+    """Return the manifest of the whole data set, also of shards that had to leave videos out."""
+    from videocnn.evaluate import open_data
+
+    return open_data(data)[1]
+
+
+def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+    """Return which videos a network had seen before it was fine-tuned on a manifest, itself or where it came from.
+
+    Args:
+        pretrained: what `run.json` says of the network that is fine-tuned.
+        manifest: the data that it is fine-tuned and measured on.
+
+    Returns:
+        Plain values: `seen`, as `seen_before` says, of all data that are still there; `not_looked_for`, why other
+        data were not looked at, or "".
+    """
+    looked, reasons = [], []
+    for settings in _origins(pretrained):
+        data, reason = find_data(settings)
+        if data is None:
+            reasons.append(reason)
+        else:
+            looked.append(read_whole(data))
+    return {"seen": seen_before(*looked, manifest), "not_looked_for": "; ".join(reasons)}
+
+
+def _origins(pretrained: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield what `run.json` says of a network that was fine-tuned, of the one which that started from, and so on."""
+    while isinstance(pretrained, dict):
+        yield pretrained
+        pretrained = pretrained.get("pretrained")
+
+
+def seen_before(*data: Manifest) -> dict[str, dict[str, int]]:
+    """Return how many videos and groups of the last manifest's splits val and test the others have seen.
+
+    Of its validation videos those count that the others trained on, of its test videos those too that chose weights.
+    A group counts as seen where one of its videos is the same file, or where the other manifest calls a group alike
+    that has videos in the same folder: names of groups mean nothing beyond one data set.
+    """
+    *trained, manifest = data
+    counts = {}
+    for split, looked in (("val", ("train",)), ("test", ("train", "val"))):
+        videos = manifest.select(split).videos
+        if not videos:
+            continue
+        files, places = set(), set()
+        for other in trained:
+            for video in other.videos:
+                if video.split in looked:
+                    file = _real_file(other, video)
+                    files.add(file)
+                    places.add((video.group, os.path.dirname(file)))
+        seen = {
+            video.group
+            for video in videos
+            for file in [_real_file(manifest, video)]
+            if file in files or (video.group != video.path and (video.group, os.path.dirname(file)) in places)
+        }
+        counts[split] = {
+            "num_videos": len(videos),
+            "seen_videos": sum(video.group in seen for video in videos),
+            "num_groups": len({video.group for video in videos}),
+            "seen_groups": len(seen),
+        }
+    return counts
+
+
+def _real_file(manifest: Manifest, video: Any) -> str:
+    """Return the file of a video behind all links, or its URL."""
+    return video.path if is_url(video.path) else os.path.realpath(manifest.file(video))
+
+
+def seen_sentences(back: dict[str, Any]) -> list[str]:
+    """Return what people must know of `look_back`; nothing where there is nothing to fear."""
+    found = []
+    for split, counts in (back.get("seen") or {}).items():
+        if counts["seen_videos"]:
+            effect = {
+                "test": "training or validation. The figures measure memory.",
+                "val": "training. They choose the weights by memory.",
+            }[split]
+            found.append(
+                f"Split {split}: the network that this one was fine-tuned from has seen {counts['seen_groups']} of its "
+                f"{counts['num_groups']} groups ({counts['seen_videos']} of {counts['num_videos']} videos) in "
+                f"{effect}"
+            )
+    if back.get("not_looked_for") != "":
+        found.append(
+            "Whether the network that this one was fine-tuned from has seen these videos cannot be told: its data are "
+            "not on record, not there, or have changed."
+        )
+    return found
