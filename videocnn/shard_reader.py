@@ -12,6 +12,8 @@ import hashlib
 import io
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from videocnn.manifest import Manifest, Skip, Video, read_manifest
 FORMAT = 1
 COPY = "videos.csv"  # the manifest, as a folder of shards keeps it
 SETTINGS = ("frame_size", "crop_to_aspect_ratio", "quality", "videos_per_shard", "frames_per_shard")
+TABLE = ("videos", "counts", "offsets", "sizes", "skipped", "reasons", "num_bytes", "sha256")
+# What NumPy raises for an index of which bytes are changed or cut off, depending on which; TypeError for a bare array.
+DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class ShardError(VideoCNNError):
@@ -167,15 +172,19 @@ def shard_file(folder: Path, number: int, num_shards: int) -> Path:
 
 
 def read_table_of(file: Path) -> dict[str, np.ndarray]:
-    """Return the index beside a shard, which is written last: it is there if and only if the shard is finished."""
+    """Return the index beside a shard, which is written last: it is there if and only if the shard is finished.
+
+    Raises:
+        ShardError: it is absent or damaged.
+    """
     path = file.with_suffix(".npz")
     try:
-        with np.load(path, allow_pickle=False) as table:
-            return dict(table)
-    except (OSError, ValueError, EOFError) as error:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as table:
+            return {name: table[name] for name in TABLE}
+    except DAMAGE as error:
         raise ShardError(
-            f"{path}: cannot be read ({error}); run the same `videocnn shard` command again, "
-            "which writes this shard anew"
+            f"{path}: cannot be read ({str(error) or type(error).__name__}); "
+            "run the same `videocnn shard` command again, which writes this shard anew"
         ) from None
 
 
