@@ -20,8 +20,10 @@ from videos import counting_frames, read_counts, write_counting_video, write_vid
 import videocnn.shards as writer_module
 from videocnn.clips import eval_clips, open_source, train_clips
 from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.shard_reader import ShardFrames
 from videocnn.shards import ShardError, assign_shards, open_shards, write_shards
 from videocnn.spec import ClipSpec
+from videocnn.video import reading
 
 LENGTHS = (30, 41, 4, 12, 25, 8, 17)
 FIRST = 60
@@ -349,12 +351,13 @@ def test_a_job_that_is_killed_goes_on(manifest, folder, tmp_path):
     assert shards.hash == open_shards(folder).hash
 
 
-def test_long_videos_are_decoded_in_parts(tmp_path, monkeypatch):
-    import videocnn.shard_record
-
-    monkeypatch.setattr(videocnn.shard_record, "CHUNK", 7)
+def test_every_video_is_decoded_once(tmp_path, monkeypatch):
+    opened = []
+    open_video = reading.open_video
+    monkeypatch.setattr(reading, "open_video", lambda *given: opened.append(1) or open_video(*given))
     write_video(tmp_path / "long.mp4", counting_frames(30, 48, 64))
     manifest = Manifest((Video("long.mp4", ("a",), "test", "", 30, 25.0),), ("a",), tmp_path)
     shards = write_shards(manifest, tmp_path / "out", frame_size=(40, 44), quiet=True)
-    frames = videocnn.shard_reader.ShardFrames(shards, shards.manifest.videos, (40, 44)).read(0, np.arange(30))
+    assert opened == [1]
+    frames = ShardFrames(shards, shards.manifest.videos, (40, 44)).read(0, np.arange(30))
     np.testing.assert_array_equal(read_counts(frames), np.arange(30))

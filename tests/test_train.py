@@ -17,6 +17,7 @@ from videos import write_counting_video
 
 from videocnn import models
 from videocnn.epochs import RunKeeper
+from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.recipes import ArgumentError
 from videocnn.runs import RunError, create_run, write_file
@@ -82,7 +83,7 @@ def test_a_run_folder_holds_what_it_promises(finished):
     assert float(rows[1]["val_loss"]) > 0
     assert 0 < float(rows[1]["train_seconds"]) < float(rows[1]["seconds"])
     assert {"model.keras", "last.keras"} <= {path.name for path in folder.iterdir()}
-    assert not list((folder / "backup").glob("*.h5"))
+    assert not list((folder / "backup").glob("*.npz"))
 
 
 def test_every_weight_moves(finished):
@@ -244,3 +245,37 @@ def test_model_keras_holds_the_weights_that_were_asked_for(manifest, tmp_path, m
 def test_a_run_that_diverges_says_so(manifest, tmp_path):
     with pytest.raises(RunError, match=r"diverged; .* --learning-rate below 100"):
         train(manifest, tmp_path / "run", epochs=5, learning_rate=100.0, quiet=True, **TINY)
+
+
+FULL_DISK = """
+import resource, sys
+from videocnn.cli import main
+
+sys.argv = ["videocnn", *sys.argv[1:]]
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_ends_a_run_with_one_line(manifest, tmp_path):
+    """The system refuses larger files, as a full disk does."""
+    command = ["train", manifest, "--model", "single_frame", "--width", "0.06", "--frame-size", "48", "--epochs", "3"]
+    command += ["--batch-size", "4", "--validate-every", "9", "--out", tmp_path / "run"]
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, *command], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "epoch-000001.npz: could not be written" in " ".join(done.stderr.split())
+    assert not list((tmp_path / "run" / "backup").iterdir())
+
+
+def test_a_start_that_fails_leaves_no_folder_and_keeps_an_old_run(manifest, copied, tmp_path):
+    for options in ({"cache": True, "cache_limit": 1e-6}, {"weights": "absent.weights.h5"}):
+        with pytest.raises(VideoCNNError, match=r"cache_limit|absent\.weights\.h5"):
+            train(manifest, tmp_path / "new", **FOUR_EPOCHS, **options)
+        assert not (tmp_path / "new").exists()
+        with pytest.raises(VideoCNNError):
+            train(manifest, copied, overwrite=True, **FOUR_EPOCHS, **options)
+        assert (copied / "model.keras").is_file()
+    with pytest.raises(RunError, match="exists already"):
+        train(manifest, copied, **FOUR_EPOCHS, weights="absent.weights.h5")

@@ -25,6 +25,7 @@ from videocnn.video import (
     VideoTimeoutError,
     VideoTooLargeError,
     check_video,
+    first_frames,
     probe,
     read_frames,
     reading,
@@ -373,3 +374,30 @@ def test_counting_frames_survive_the_helper():
     assert read_counts(counting_frames(512, 2, 3)).tolist() == list(range(512))
     with pytest.raises(AssertionError, match="not a counting frame"):
         read_counts(np.full((2, 2, 3), 18))
+
+
+def test_first_frames_are_those_that_are_read_by_number(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_counting_video(path, 30)
+    frames = list(first_frames(path, 20, (40, 50), crop_to_aspect_ratio=True))
+    np.testing.assert_array_equal(frames, read_frames(path, range(20), (40, 50), crop_to_aspect_ratio=True))
+    assert list(first_frames(path, 0)) == []
+    with pytest.raises(FrameIndexError, match="there is no frame 30; the video has 30 frames"):
+        list(first_frames(path, 31))
+
+
+def test_first_frames_decode_once_and_no_further(tmp_path, monkeypatch):
+    path = tmp_path / "a.avi"
+    write_counting_video(path, 60)
+    seen = []
+    packets = source_module.packets
+    monkeypatch.setattr(
+        source_module, "packets", lambda opened: (seen.append(1) or packet for packet in packets(opened))
+    )
+    frames = first_frames(path, 60)
+    for _ in range(5):
+        next(frames)
+    assert len(seen) < 20
+    for _ in frames:
+        pass
+    assert len(seen) <= 61

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ class RunKeeper(keras.callbacks.Callback):
         try:
             self.state = json.loads(path.read_text(encoding="utf-8"))
             if not self.state["finished"]:
-                trainer.load_weights(self.folder / "backup" / self.state["weights"])
-        except (OSError, ValueError, KeyError) as error:
+                read_variables(self.folder / "backup" / self.state["weights"], trainer)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise RunError(f"{path}: the backup cannot be read ({error}); start again with --overwrite") from error
         self.schedule.state = self.state["schedule"]
         return self.state["finished"]
@@ -175,9 +176,9 @@ class RunKeeper(keras.callbacks.Callback):
         begun = time.monotonic()
         backup = self.folder / "backup"
         backup.mkdir(exist_ok=True)
-        weights = f"epoch-{self.state['epoch']:06d}.weights.h5"
+        weights = f"epoch-{self.state['epoch']:06d}.npz"
         if not finished:
-            write_file(backup / weights, self.model.save_weights)
+            write_file(backup / weights, lambda file: write_variables(file, self.model))
         else:
             write_file(self.folder / "last.keras", self.network.save)
             if self.state["best"] is None or self.arguments.keep == "last":
@@ -185,7 +186,7 @@ class RunKeeper(keras.callbacks.Callback):
         write_history(self.folder, self.state["history"])
         state = {**self.state, "finished": finished, "weights": weights, "schedule": self.schedule.state}
         write_json(backup / "state.json", {**state, "elapsed_seconds": self.elapsed_seconds})
-        for old in backup.glob("*.weights.h5"):
+        for old in backup.glob("*.npz"):
             if finished or old.name != weights:
                 old.unlink()
         self.backed_up = time.monotonic()
@@ -195,3 +196,29 @@ class RunKeeper(keras.callbacks.Callback):
         """Take the progress line off the screen, also after an error."""
         if hasattr(self, "bar"):
             self.bar.stop()
+
+
+def all_variables(trainer: keras.Model) -> list[keras.Variable]:
+    """Return all that a step changes: weights, running means, the optimizer's state."""
+    return [*trainer.weights, *trainer.optimizer.variables]
+
+
+def write_variables(file: Path, trainer: keras.Model) -> None:
+    """Write them as NumPy arrays; on a full disk HDF5, Keras's way, ends the whole process."""
+    arrays = {f"{place:05d}": keras.ops.convert_to_numpy(value) for place, value in enumerate(all_variables(trainer))}
+    with open(file, "wb") as stream:
+        np.savez(stream, **arrays)
+
+
+def read_variables(file: Path, trainer: keras.Model) -> None:
+    """Read back what `write_variables` wrote.
+
+    Raises:
+        ValueError: it is of another network.
+    """
+    variables = all_variables(trainer)
+    with np.load(file, allow_pickle=False) as arrays:
+        if len(arrays) != len(variables):
+            raise ValueError(f"it holds {len(arrays)} variables, the network and its optimizer have {len(variables)}")
+        for place, variable in enumerate(variables):
+            variable.assign(arrays[f"{place:05d}"])

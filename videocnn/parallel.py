@@ -1,19 +1,31 @@
 """Many files, a few workers, one progress line: how every batch job of the package runs.
 
 Takes a function of one item and a list of items; gives back each item with its result or its error, as they finish.
-Decoding releases Python's lock, so threads are enough and Ctrl-C ends them at once.
+Decoding releases Python's lock, so threads are enough; it looks at every packet whether its job has been ended, by
+Ctrl-C or by a fault, so that nobody waits for the rest of a long video.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from videocnn.errors import VideoCNNError
 
 Item = TypeVar("Item")
+
+
+_worker = threading.local()  # .ended: the event of the job that a thread works for
+
+
+def give_up_if_ended() -> None:
+    """Raise `concurrent.futures.CancelledError` in a worker whose job has been ended; to be called in long loops."""
+    ended = getattr(_worker, "ended", None)
+    if ended is not None and ended.is_set():
+        raise concurrent.futures.CancelledError
 
 
 def default_workers() -> int:
@@ -52,7 +64,8 @@ def map_parallel(
     """
     workers = workers or default_workers()
     waiting = iter(items)
-    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    ended = threading.Event()
+    pool = concurrent.futures.ThreadPoolExecutor(workers, initializer=setattr, initargs=(_worker, "ended", ended))
     try:
         with progress_bar(unit, quiet=quiet) as bar:
             task = bar.add_task(description, total=len(items))
@@ -70,4 +83,5 @@ def map_parallel(
                     yield running.pop(future), error if error is not None else future.result()
                     bar.advance(task)
     finally:
+        ended.set()
         pool.shutdown(wait=True, cancel_futures=True)

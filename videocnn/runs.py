@@ -67,6 +67,22 @@ def create_run(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
     Raises:
         RunError: something is there already; with `overwrite`, something that is not a run.
     """
+    folder = check_free(out, overwrite=overwrite)
+    if folder.is_dir() and (folder / "run.json").is_file():
+        shutil.rmtree(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: the folder cannot be made ({error.strerror}); give --out another place") from error
+    return folder
+
+
+def check_free(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
+    """Return the path of a new run's folder, if nothing stands in its way; nothing is made or removed.
+
+    Raises:
+        RunError: as for `create_run`.
+    """
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is a file; give --out the name of a folder")
@@ -76,11 +92,6 @@ def create_run(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
             raise RunError(f"{folder}: exists already; continue it with --resume or replace it with --overwrite")
         if not (folder / "run.json").is_file():
             raise RunError(f"{folder}: is not a run folder (no run.json), so --overwrite leaves it alone")
-        shutil.rmtree(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{folder}: the folder cannot be made ({error.strerror}); give --out another place") from error
     return folder
 
 

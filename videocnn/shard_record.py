@@ -5,12 +5,13 @@ Takes a video and the settings of its shards; gives the serialised record and wh
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from videocnn.manifest import Manifest, Video
 from videocnn.shard_reader import ShardError
 
-CHUNK = 256  # frames decoded at a time: bounds a worker's memory at 31 MB of pixels, whatever the video's length
 RECORD_LIMIT = 2**31 - 2**20  # bytes; a protocol buffer ends at 2 GiB
 
 
@@ -22,20 +23,25 @@ def encode_video(manifest: Manifest, video: Video, index: dict) -> tuple[bytes, 
     """
     import tensorflow as tf
 
-    from videocnn.video import read_frames
+    from videocnn.video import first_frames
 
     height, width = index["frame_size"]
     jpegs: list[bytes] = []
-    for start in range(0, video.num_frames, CHUNK):
-        frames = read_frames(
-            manifest.file(video),
-            np.arange(start, min(start + CHUNK, video.num_frames)),
-            frame_size=(height, width),
-            crop_to_aspect_ratio=index["crop_to_aspect_ratio"],
-        )
-        jpegs += [tf.io.encode_jpeg(frame, quality=index["quality"]).numpy() for frame in frames]
-        if sum(map(len, jpegs)) > RECORD_LIMIT - 32 * len(jpegs):
-            raise ShardError(f"{video.path}: more than 2 GiB of JPEG frames in one record; cut the video into parts")
+    num_bytes = 0
+    frames = first_frames(
+        manifest.file(video),
+        video.num_frames,
+        frame_size=(height, width),
+        crop_to_aspect_ratio=index["crop_to_aspect_ratio"],
+    )
+    with contextlib.closing(frames):
+        for frame in frames:
+            jpegs.append(tf.io.encode_jpeg(frame, quality=index["quality"]).numpy())
+            num_bytes += len(jpegs[-1]) + 32
+            if num_bytes > RECORD_LIMIT:
+                raise ShardError(
+                    f"{video.path}: more than 2 GiB of JPEG frames in one record; cut the video into parts"
+                )
 
     def strings(*values: str):
         encoded = [value.encode("utf-8", errors="surrogateescape") for value in values]

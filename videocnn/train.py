@@ -23,7 +23,7 @@ from videocnn.epochs import RunKeeper
 from videocnn.groups import check_trainable
 from videocnn.optimization import make_optimizer, make_schedule
 from videocnn.recipes import ArgumentError, TrainArguments
-from videocnn.runs import RunError, create_run, hardware, read_run, versions, write_json
+from videocnn.runs import RunError, check_free, create_run, hardware, read_run, versions, write_json
 from videocnn.sources import video_errors
 from videocnn.spec import ClipSpec
 
@@ -79,9 +79,12 @@ def train(
     devices.share(arguments.batch_size)
     manifest = clips.open_source(source)
     check_trainable(manifest)
-    folder = Path(out) if resume else create_run(out, overwrite=overwrite)
+    if not resume:
+        check_free(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
     network = build_network(arguments, manifest.class_names)
+    check_input(network, source, manifest, arguments)
+    folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet}
     return train_network(network, source, folder, arguments, **options)
 
@@ -224,6 +227,13 @@ def hit_at_1(labels, scores):
     """Return for each clip 1 if the best class is one of the true ones, else 0; shape (B,)."""
     best = tf.argmax(scores, axis=-1)
     return tf.cast(tf.gather(labels, best, axis=1, batch_dims=1) > 0, tf.float32)
+
+
+def check_input(network: keras.Model, source: Any, manifest: Any, arguments: TrainArguments) -> None:
+    """Raise now, while there is no run folder yet, what the data cannot give to this network."""
+    spec = models.clip_spec(network)
+    clips.train_clips(source, spec, arguments.batch_size, augment=arguments.augment, **input_options(arguments))
+    validation_clips(source, manifest, spec, arguments)
 
 
 def input_options(arguments: TrainArguments) -> dict[str, Any]:

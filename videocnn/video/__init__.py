@@ -1,8 +1,8 @@
 """One video file in, exact upright RGB frames and honest counts out; the only part of the package with a decoder.
 
-`probe` measures a file, `read_frames` gives frames by their number, `stream_frames` all of them one by one with their
-times, `check_video` decodes everything. Frame `i` is the `i`-th picture in presentation order, whatever header and time
-stamps claim. Every failure is a `VideoError`.
+`probe` measures a file, `read_frames` gives frames by number, `first_frames` gives many one by one, `stream_frames`
+all of them with their times, `check_video` decodes everything. Frame `i` is the `i`-th picture in presentation order,
+whatever header and time stamps claim. Every failure is a `VideoError`.
 """
 
 from videocnn.video.errors import (
@@ -17,7 +17,7 @@ from videocnn.video.errors import (
     VideoTooLargeError,
 )
 from videocnn.video.preview import browser_type, preview_suffix, write_preview
-from videocnn.video.reading import VideoInfo, check_video, probe, read_frames
+from videocnn.video.reading import VideoInfo, check_video, first_frames, probe, read_frames
 from videocnn.video.source import MAX_PIXELS, MAX_SIDE
 from videocnn.video.streaming import TimedFrame, stream_frames
 
@@ -37,6 +37,7 @@ __all__ = [
     "VideoTooLargeError",
     "browser_type",
     "check_video",
+    "first_frames",
     "preview_suffix",
     "probe",
     "read_frames",

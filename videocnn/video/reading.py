@@ -172,6 +172,35 @@ def read_frames(
         return gather(Painter(source, frame_size, crop_to_aspect_ratio), indices, straight(source, wanted))
 
 
+def first_frames(
+    path: str | os.PathLike,
+    num_frames: int,
+    frame_size: tuple[int, int] | None = None,
+    crop_to_aspect_ratio: bool = False,
+) -> Iterator[np.ndarray]:
+    """Yield the first `num_frames` frames, one after the other; the file is decoded once, as they are asked for.
+
+    For what needs a long video whole: in memory is never more than the frame at hand.
+
+    Args:
+        path: as for `read_frames`, and so are the sizes.
+        num_frames: how many; a manifest tells how many there are.
+
+    Yields:
+        uint8 `(height, width, 3)`, as `read_frames` gives them.
+
+    Raises:
+        FrameIndexError: the video has fewer frames.
+        VideoError: as for `read_frames`; frames before a damaged place come first.
+    """
+    if num_frames < 1:
+        return
+    with open_video(path) as source:
+        painter = Painter(source, frame_size, crop_to_aspect_ratio)
+        for _, frame in straight(source, range(num_frames)):
+            yield painter(frame)
+
+
 def whole_numbers(path: str | os.PathLike, indices: Iterable[int]) -> np.ndarray:
     """Return frame numbers as an array, int64."""
     try:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 
 import av
 
+from videocnn.parallel import give_up_if_ended
 from videocnn.video.errors import (
     DamagedVideoError,
     EncryptedVideoError,
@@ -188,9 +189,10 @@ def is_encrypted(source: Source) -> bool:
 
 
 def packets(source: Source) -> Iterator[av.Packet]:
-    """Yield the stream's packets and an empty one at the end; damage and lateness raise."""
+    """Yield the stream's packets and an empty one at the end; damage, lateness and the end of the job raise."""
     try:
         for packet in source.container.demux(source.stream):
+            give_up_if_ended()
             if source.deadline is not None and time.monotonic() > source.deadline:
                 raise VideoTimeoutError(f"{source.name}: not decoded in the time allowed; allow more, or leave it out")
             yield packet
