@@ -129,6 +129,34 @@ def test_a_card_says_what_is_not_known(run, tmp_path):
     assert "videos of class" not in text
 
 
+def change(run, **values):
+    (run / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), **values}))
+
+
+def test_a_card_names_what_the_network_was_fine_tuned_from(run):
+    first = {"path": "/home/me/runs/first", "weights_hash": "abc" * 20, "class_names": ["x"], "data": None}
+    pretrained = {
+        "path": "/home/me/secret/runs/sports", "weights_hash": "0123456789ab" * 5,
+        "data": "/home/me/secret/set/manifest.csv",
+        "manifest_hash": "fedcba987654" * 5, "class_names": [HOSTILE, *map(str, range(30))], "pretrained": first,
+    }  # fmt: skip
+    change(run, pretrained=pretrained, arguments={"model": "slow_fusion", "regime": "top"})
+    text, tags = shown(card_text(run))
+    for part in (
+        "Fine-tuned from runs/sports (weights 0123456789ab), which learnt 31 classes: "
+        f"{HOSTILE}, 0, 1, 2, 3, 4, 5, 6, 7, 8, ...; from the data set set/manifest.csv (manifest hash fedcba987654)",
+        "and that from runs/first (weights abcabcabcabc), which learnt 1 class: x; from a data set that is not on",
+        "fine-tuned from others: the licence of those, and the videos that they learnt from, bear on these as well",
+    ):
+        assert part in text
+    assert "/home/me" not in text
+    assert "script" not in tags
+    change(run, licence="CC0")
+    assert "bear on these as well" in shown(card_text(run))[0]
+    change(run, arguments={"model": "slow_fusion", "regime": "scratch"})  # of its weights there is nothing here
+    assert "ine-tuned from" not in shown(card_text(run))[0]
+
+
 def test_a_stated_licence_stays(run):
     write_card(run, "CC BY 4.0 *and* <b>more</b>")
     add_figures(run)

@@ -1,6 +1,8 @@
 """Exports say what the Keras network says, appear whole or not at all, and tell an engineer how they are fed."""
 
 import json
+import re
+import warnings
 from types import SimpleNamespace
 
 import keras
@@ -48,7 +50,9 @@ def add_format(monkeypatch):
         def write(network, folder):
             (folder / "fake.bin").write_text("fake")
 
-        fake = SimpleNamespace(FILE="fake.bin", PACKAGES=packages, write=write, read=lambda folder: answer)
+        fake = SimpleNamespace(
+            FILE="fake.bin", USE="scores = clips", PACKAGES=packages, write=write, read=lambda folder: answer
+        )
         monkeypatch.setitem(FORMATS, "fake", fake)
 
     return add
@@ -121,6 +125,28 @@ def test_a_converter_that_fails_leaves_nothing(run, add_format, monkeypatch):
     with pytest.raises(ExportError, match=r"fake: the converter failed \(no such operation\)"):
         export(run, "fake")
     assert names_below(run) == before
+
+
+@pytest.mark.parametrize("to", ["savedmodel", "tflite", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_the_card_of_an_export_is_about_the_export(run, to, monkeypatch):
+    """What it says is done in its own folder; the run's own card stays about the run."""
+    if to == "onnx":
+        pytest.importorskip("tf2onnx")
+    exported = export(run, to)
+    card = (exported.folder / "README.md").read_text()
+    for words in ("videocnn predict", "model.keras", "Written anew", "folder of its own", "<!--"):
+        assert words not in card
+    assert f"`{exported.file.name}`" in card
+    assert "`clip.json`" in card
+    assert "videocnn predict model.keras VIDEO" in (run / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", card, re.S)
+    monkeypatch.chdir(exported.folder)
+    clips = np.random.default_rng(0).normal(size=(1, 3, 16, 20, 3)).astype("float32")
+    space = {"clips": clips}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated", UserWarning)
+        exec(code, space)
+    np.testing.assert_allclose(space["scores"], exact(clips), atol=1e-4)
 
 
 def test_what_is_there_is_replaced_only_when_asked_and_only_an_export(run, add_format):

@@ -18,11 +18,12 @@ from videocnn.pages.run_record import RunRecord, find_warnings, read_record
 from videocnn.runs import read_run, write_file, write_json
 from videocnn.spec import ClipSpec
 from videocnn.tables import CHANCE, FIGURES, counted, interval, percent
-from videocnn.trained_on import read_whole
+from videocnn.trained_on import origins, read_whole
 
 CARD = "README.md"
 # A file that does not begin with this line is somebody's own.
 OURS = "<!-- Written anew after every training and evaluation; delete this line to keep changes of your own. -->"
+NUM_CLASSES = 10  # named of a network that this one was fine-tuned from
 SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~:@^$=\"']")
 
 
@@ -50,19 +51,24 @@ def write_card(folder: str | os.PathLike, licence: str | None = None) -> Path:
     return file
 
 
-def card_text(folder: str | os.PathLike) -> str:
-    """Return the model card of a run folder, Markdown as GitHub and others show it."""
+def card_text(folder: str | os.PathLike, use: str | None = None) -> str:
+    """Return the model card of a run folder, Markdown as GitHub and others show it.
+
+    Args:
+        folder: the run folder.
+        use: of a card that goes elsewhere, Markdown that says how the network is used there.
+    """
     record = read_record(folder)
     spec = read_spec(record.folder / "model.keras")
     parts = [
-        f"{OURS}\n\n# {escape(record.name)}",
+        ("" if use else f"{OURS}\n\n") + f"# {escape(record.name)}",
         _purpose(record, spec),
         "## How good it is\n\n" + _figures(record),
         "## Limits\n\n" + _bullets(_limits(record, spec)),
-        "## Use\n\n" + _use(record),
+        "## Use\n\n" + (use or _use(record)),
         "## Data\n\n" + _data(record),
         "## Training\n\n" + _training(record),
-        "## Licence\n\n" + _licence(record.settings.get("licence")),
+        "## Licence\n\n" + _licence(record),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -163,6 +169,7 @@ def _data(record: RunRecord) -> str:
         f"Manifest hash: {escape(settings.get('manifest_hash', '-'))}",
         f"Videos trained on: {settings.get('num_train_videos', '-')}; left out: {len(settings.get('skipped') or ())}",
     ]
+    lines += _origins(settings)
     if record.data is None:
         return _bullets(lines)
     videos = read_whole(record.data).videos
@@ -181,6 +188,25 @@ def _data(record: RunRecord) -> str:
     return f"{_bullets(lines)}\n\n{_table(('split', 'videos', 'groups'), rows)}\n\n{by_class}"
 
 
+def _origins(settings: dict[str, Any]) -> list[str]:
+    """Return what is known of the networks that this one was fine-tuned from, the last one first."""
+    found = []
+    for origin in origins(settings):
+        names = origin.get("class_names") or ()
+        classes = ", ".join(map(escape, names[:NUM_CLASSES])) + ", ..." * (len(names) > NUM_CLASSES)
+        data = "a data set that is not on record"
+        if origin.get("data"):
+            manifest = escape(str(origin.get("manifest_hash"))[:12])
+            data = f"the data set {_shown(origin['data'])} (manifest hash {manifest})"
+        place = _shown(origin["path"]) if origin.get("path") else "a network in memory"
+        weights = escape(str(origin.get("weights_hash"))[:12])
+        found.append(
+            f"{'and that' if found else 'Fine-tuned'} from {place} (weights {weights}), which learnt {len(names)} "
+            f"{'class' if len(names) == 1 else 'classes'}: {classes}; from {data}"
+        )
+    return found
+
+
 def _training(record: RunRecord) -> str:
     settings = record.settings
     state = {True: "finished", False: "not finished", None: "not known whether it is finished"}[record.finished]
@@ -196,12 +222,17 @@ def _training(record: RunRecord) -> str:
     return f"{_bullets(lines)}\n\n{_table(('argument', 'value'), rows)}"
 
 
-def _licence(licence: str | None) -> str:
-    if licence:
-        return escape(licence)
-    return (
+def _licence(record: RunRecord) -> str:
+    licence = record.settings.get("licence")
+    stated = escape(licence) if licence else (
         "None is stated for these weights, so nobody but their owner may be taken to permit their use. The licence of "
         "videocnn is not theirs, nor is that of the videos."
+    )  # fmt: skip
+    if next(origins(record.settings), None) is None:
+        return stated
+    return (
+        f"{stated}\n\nThese weights were fine-tuned from others: the licence of those, and the videos that they learnt "
+        "from, bear on these as well."
     )
 
 

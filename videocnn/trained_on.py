@@ -65,7 +65,7 @@ def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
         data were not looked at, or "".
     """
     looked, reasons = [], []
-    for settings in _origins(pretrained):
+    for settings in origins({"pretrained": pretrained}):
         data, reason = find_data(settings)
         if data is None:
             reasons.append(reason)
@@ -74,8 +74,11 @@ def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
     return {"seen": seen_before(*looked, manifest), "not_looked_for": "; ".join(reasons)}
 
 
-def _origins(pretrained: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
-    """Yield what `run.json` says of a network that was fine-tuned, of the one which that started from, and so on."""
+def origins(settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what `run.json` says of the network whose weights a run started from, of the one before it, and so on."""
+    pretrained = settings.get("pretrained")
+    if (settings.get("arguments") or {}).get("regime") == "scratch":
+        return
     while isinstance(pretrained, dict):
         yield pretrained
         pretrained = pretrained.get("pretrained")

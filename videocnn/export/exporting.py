@@ -19,7 +19,7 @@ from typing import Any
 from videocnn.card import CARD, card_text, write_card
 from videocnn.export import to_onnx, to_savedmodel, to_tflite
 from videocnn.export.checking import TOLERANCES, CheckClips, ExportError, find_clips, keras_scores, largest_difference
-from videocnn.export.guide import describe_export
+from videocnn.export.guide import describe_export, describe_use
 from videocnn.export.precision import dtype_of, in_float32
 from videocnn.layers import plain_convolutions
 from videocnn.runs import WRITING, read_run, versions
@@ -104,7 +104,8 @@ def export(
         (temporary / GUIDE).write_text(json.dumps(guide, indent=2) + "\n", encoding="utf-8")
         if (file.parent / "run.json").is_file():
             write_card(file.parent, licence)
-            (temporary / CARD).write_text(card_text(file.parent), encoding="utf-8")
+            card = card_text(file.parent, use=describe_use(guide, FORMATS[to].USE))
+            (temporary / CARD).write_text(card, encoding="utf-8")
         replace_folder(temporary, folder)
     except OSError as error:
         raise ExportError(

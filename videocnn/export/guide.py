@@ -49,6 +49,23 @@ def describe_export(network: keras.Model, file: str, batch: int | str) -> dict[s
     }
 
 
+def describe_use(guide: dict[str, Any], code: str) -> str:
+    """Return what the model card beside an export says of its use, Markdown.
+
+    Args:
+        guide: what `clip.json` says.
+        code: Python that makes `scores` of `clips` in that folder.
+    """
+    shape = ", ".join(map(str, guide["input"]["shape"]))
+    return (
+        f"The network is `{guide['file']}`, in the format {guide['format']}; neither videocnn nor Keras is needed to "
+        f"run it. In this folder:\n\n```python\n{code.strip()}\n```\n\n"
+        f"`clips` are float32, ({shape}): {', '.join(guide['input']['axes'])}. `clip.json` says under `steps` how a "
+        "video becomes a clip and how the scores of its clips become those of the video, and under `class_names` which "
+        "class each score belongs to."
+    )
+
+
 def steps(spec: ClipSpec) -> list[str]:
     """Return in sentences how a video becomes a clip, and clips' scores those of the video."""
     height, width = spec.region_size

@@ -11,6 +11,12 @@ import tensorflow as tf
 
 FILE = "model.onnx"
 PACKAGES = ("onnx", "tf2onnx", "onnxruntime")
+USE = """\
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+scores = session.run(["output_0"], {"frames": clips})[0]
+"""
 OPSET = 17  # the newest that runtimes of 2022 and later have
 
 

@@ -16,6 +16,12 @@ import tensorflow as tf
 
 FILE = "saved_model.pb"
 PACKAGES: tuple[str, ...] = ()
+USE = """\
+import tensorflow as tf
+
+serve = tf.saved_model.load(".").signatures["serving_default"]
+scores = serve(frames=tf.constant(clips))["output_0"].numpy()
+"""
 
 
 def write(network: keras.Model, folder: Path, batch: int | None = None) -> None:

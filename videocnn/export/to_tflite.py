@@ -19,6 +19,12 @@ from videocnn.export import to_savedmodel
 
 FILE = "model.tflite"
 PACKAGES: tuple[str, ...] = ()
+USE = """\
+import tensorflow as tf
+
+run = tf.lite.Interpreter(model_path="model.tflite").get_signature_runner("serving_default")
+scores = run(frames=clips)["output_0"]  # one clip at a time
+"""
 
 
 def write(network: keras.Model, folder: Path) -> None:

@@ -18,7 +18,7 @@ from videocnn.scores import read_metrics
 from videocnn.shard_reader import Shards
 from videocnn.table import read_table
 from videocnn.tables import counted, percent
-from videocnn.trained_on import find_data, look_back, read_whole, seen_sentences
+from videocnn.trained_on import find_data, look_back, origins, read_whole, seen_sentences
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,8 +187,8 @@ def data_warnings(record: RunRecord) -> list[str]:
 
 def origin_warnings(record: RunRecord) -> list[str]:
     """Return what is to be said of the videos that the network which was fine-tuned had seen."""
-    pretrained = record.settings.get("pretrained")
-    if not isinstance(pretrained, dict) or record.settings.get("arguments", {}).get("regime") == "scratch":
+    pretrained = next(origins(record.settings), None)
+    if pretrained is None:
         return []
     back = {name: pretrained.get(name) for name in ("seen", "not_looked_for")}
     if back["not_looked_for"] != "" and record.data is not None:
