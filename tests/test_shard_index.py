@@ -74,7 +74,7 @@ def test_a_damaged_index_is_named_and_mended(manifest, finished, folder, damage)
     assert broken != content
     if broken is not None:
         index.write_bytes(broken)
-    with pytest.raises(ShardError, match=rf"{index.name}: cannot be read \(.+\); run the same `videocnn shard` command"):
+    with pytest.raises(ShardError, match=rf"{index.name}: cannot be read \(.+\); run the same `videocnn shard`"):
         open_shards(folder)
     before = first.stat().st_mtime_ns
     assert write_shards(manifest, folder, **OPTIONS).hash == open_shards(finished).hash

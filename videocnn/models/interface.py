@@ -6,6 +6,7 @@ paper: 117 is subtracted from raw values.
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 
 from videocnn.layers import ClipInput
-from videocnn.models.network import predictions
+from videocnn.models.network import check_dropout, predictions
 from videocnn.models.tower import ModelError
 from videocnn.spec import ClipSpec
 
@@ -98,11 +99,15 @@ def with_pooled_head(
     Returns:
         An uncompiled model from clips to float32 `(batch, classes)`, with its clip specification.
 
+    Raises:
+        ModelError: an argument cannot be used.
+
     Example:
         >>> from videocnn.models import SlowFusion
         >>> with_pooled_head(SlowFusion, 10, width=0.125).count_params()
         99334
     """
+    check_dropout("with_pooled_head", dropout)
     features = builder(include_top=False, pooling="avg", **arguments)
     x = keras.layers.Dropout(dropout, name="dropout")(features.output)
     return keras.Model(features.input, predictions(x, classes, classifier_activation), name=features.name)
@@ -162,7 +167,7 @@ def decode_predictions(scores: Any, class_names: Sequence[str], top: int = 5) ->
         For every row a list of `(class name, score)`, best first; equal scores in the order of the outputs.
 
     Raises:
-        ModelError: the shapes do not belong together, or `top` is not positive.
+        ModelError: the shapes do not belong together, or `top` is not a positive whole number.
 
     Example:
         >>> decode_predictions([[0.1, 0.7, 0.2]], ["hockey", "judo", "polo"], top=2)
@@ -174,7 +179,7 @@ def decode_predictions(scores: Any, class_names: Sequence[str], top: int = 5) ->
             f"Scores of shape {scores.shape} do not fit {len(class_names)} class names; give (batch, classes) scores "
             "and clip_spec(model).class_names."
         )
-    if top < 1:
-        raise ModelError(f"top={top!r} is not positive; 5 names the five best classes.")
+    if not isinstance(top, numbers.Integral) or top < 1:
+        raise ModelError(f"top={top!r} is not a positive whole number; 5 names the five best classes.")
     best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     return [[(class_names[c], float(row[c])) for c in order] for row, order in zip(scores, best, strict=True)]

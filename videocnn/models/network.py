@@ -6,8 +6,12 @@ of the paper: FC(4096)-FC(4096)-softmax; section 3.3: clips of 170 from a region
 
 from __future__ import annotations
 
+import math
+import numbers
 import os
 import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +21,9 @@ from videocnn.layers import ClipInput, FrameDifference
 from videocnn.models.multires import STREAMS, run_streams
 from videocnn.models.tower import ModelError, TowerLayers, scaled
 from videocnn.spec import ClipSpec
+
+# What a file that is no zip archive or no HDF5, or a damaged one, makes Keras and h5py raise.
+UNREADABLE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def build_network(
@@ -121,11 +128,13 @@ def check_arguments(
         )
     if not isinstance(classes, int) or classes < 1:
         raise ModelError(f"{name}: classes={classes!r} is not a positive whole number.")
-    if not width > 0:
-        raise ModelError(f"{name}: width={width!r} is not above 0; 1 is the paper's network, 0.5 has half the filters.")
-    if not 0 <= dropout < 1:
-        raise ModelError(f"{name}: dropout={dropout!r} is not from 0 up to below 1; the paper's is 0.5, 0 is none.")
-    if len(input_shape) != 4 or not all(isinstance(size, int) for size in input_shape) or input_shape[3] != 3:
+    if not isinstance(width, numbers.Real) or not 0 < width < math.inf:
+        raise ModelError(
+            f"{name}: width={width!r} is not a number above 0; 1 is the paper's network, 0.5 has half the filters."
+        )
+    check_dropout(name, dropout)
+    whole = isinstance(input_shape, (tuple, list)) and all(isinstance(size, int) for size in input_shape)
+    if not whole or len(input_shape) != 4 or input_shape[3] != 3:
         raise ModelError(
             f"{name}: input_shape={input_shape!r} is not (frames, height, width, 3) in whole numbers, as "
             f"({num_frames}, 170, 170, 3) is; time comes first even for one frame."
@@ -142,11 +151,19 @@ def check_arguments(
         )
 
 
+def check_dropout(name: str, dropout: float) -> None:
+    """Refuse a share of outputs that cannot be dropped."""
+    if not isinstance(dropout, numbers.Real) or not 0 <= dropout < 1:
+        raise ModelError(
+            f"{name}: dropout={dropout!r} is not a number from 0 up to below 1; the paper's is 0.5, 0 is none."
+        )
+
+
 def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     """Read weights of the same network from a `.weights.h5` or `.keras` file.
 
     Raises:
-        ModelError: the file is missing, has another ending, or holds another network's weights.
+        ModelError: the file is missing, has another ending, cannot be read, or holds another network's weights.
     """
     path = os.fspath(path)
     if not os.path.isfile(path):
@@ -154,10 +171,19 @@ def load_weights(model: keras.Model, path: str | os.PathLike) -> None:
     if not path.endswith((".weights.h5", ".keras")):
         raise ModelError(f"{model.name}: weights={path!r} ends neither in .weights.h5 nor in .keras.")
     try:
+        if path.endswith(".keras"):
+            with zipfile.ZipFile(path) as archive:
+                if "model.weights.h5" not in archive.namelist():
+                    raise OSError("it is a zip archive without 'model.weights.h5'")
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # Keras only warns of layers that it leaves as they are
             model.load_weights(path)
-    except (ValueError, OSError, KeyError, UserWarning) as error:
+    except UNREADABLE as error:
+        raise ModelError(
+            f"{model.name}: the weights in {path!r} cannot be read ({error}); the file may be damaged or of "
+            "another kind: copy it again, or give one that save_weights() or save() wrote."
+        ) from error
+    except (ValueError, KeyError, UserWarning) as error:
         raise ModelError(
             f"{model.name}: the weights in {path!r} do not fit this network; build it with the width, stream, norm, "
             f"classes, input_shape and include_top that they were saved with ({error})."
