@@ -178,6 +178,12 @@ def test_every_claim_can_be_decided_or_says_why_not():
         assert claim.table in ("1", "2", "3", "4", "speed")
 
 
+def test_the_claim_on_filters_points_to_their_numbers():
+    (claim,) = [claim for claim in CLAIMS if "grey" in claim.text]
+    for words in ("`videocnn filters RUN` prints", "colour", "frequency", "fovea"):
+        assert words in claim.reason
+
+
 def ranked(order, positives=2, names=("x", "y")):
     """Scores in which class x's videos, the first `positives`, stand at the places that `order` gives them."""
     chance = np.linspace(0.9, 0.1, len(order))[np.argsort(np.argsort(order))]

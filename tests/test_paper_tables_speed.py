@@ -1,6 +1,7 @@
 """The speed table: rates and ratios by hand, and no ratio of what differs in more than the stream."""
 
 import re
+import shutil
 
 import pytest
 from paper_runs import cells, made_scores, verdict, write_run
@@ -39,12 +40,28 @@ def test_rates_and_ratio_by_hand(tmp_path):
     assert training["ratio"].value == pytest.approx(4)
     assert training["ratio"].paper == 2
     evaluation = rows["slow_fusion evaluation"].cells
+    # 100 and 250 views a second, four views a clip
+    assert (evaluation["full"].value, evaluation["multires"].value) == pytest.approx((25, 62.5))
+    assert any(note.startswith("evaluation: clips a second, 4 views of each") for note in table.notes)
     assert evaluation["ratio"].value == pytest.approx(2.5)
     assert evaluation["ratio"].paper is None
     assert verdict(table, "Two streams train Slow Fusion faster") == "supported"
     assert verdict(table, "Two streams train Single-Frame faster") == "cannot be tested here"
     assert rows["single_frame training"].cells["ratio"].paper == 3.5
     assert rows["single_frame training"].cells["full"].value is None
+
+
+def test_other_numbers_of_views_are_told(tmp_path):
+    """A clip of one view is evaluated four times as fast: the ratio is that of views."""
+    full, multires = pair(tmp_path)
+    scores = made_scores([True, False] * 3, num_views=1)
+    shutil.rmtree(multires)
+    write_run(multires, scores, model="slow_fusion", stream="multires", history=QUICKLY, views_per_second=250.0)
+    table = make_table("speed", [full, multires])
+    evaluation = {row.key: row for row in table.rows}["slow_fusion evaluation"].cells
+    assert (evaluation["full"].value, evaluation["multires"].value) == pytest.approx((25, 250))
+    assert evaluation["ratio"].value == pytest.approx(2.5)
+    assert any("1 view or 4 views of each" in note and "the ratio is that of views" in note for note in table.notes)
 
 
 def test_two_streams_that_are_slower_contradict_the_paper(tmp_path):

@@ -21,6 +21,7 @@ from videocnn.papertables.notes import NUM_DRAWS, data_note, facts, run_notes
 from videocnn.papertables.paper import SPEED
 from videocnn.papertables.table import Cell, Column, PaperTable, PaperTableError, Row, figure_cell
 from videocnn.runs import read_history
+from videocnn.tables import counted
 
 COLUMNS = (
     Column("full", "full frame, clips/s", "rate"),
@@ -78,8 +79,7 @@ def speed_table(
             "training: median over the steps of each epoch but the first; "
             f"[ ]: 95 % intervals from {NUM_DRAWS} draws of epochs, seed {seed}: the unrest within a run, not the load "
             "of the machine that one run met and the other did not",
-            "evaluation: views a second, decoding included, one measurement each; taken to be of the machine that "
-            "trained",
+            evaluation_note(chosen),
             *(f"no training rate of {name}: its history.csv has no second epoch" for name in untimed),
             *(frame_sizes(pair) for pair in pairs.values() if len(pair) == 2),
             "paper: training on one replica; full frame 170 px, two streams cut from 178 px",
@@ -157,7 +157,8 @@ def row(model: str, phase: str, pair: dict[str, EvaluatedRun], figures: dict[tup
         quotient = exponential(logs["multires"] - logs["full"] if both else None, ratio)
     else:
         values = {stream: run.metrics.get("views_per_second") for stream, run in pair.items()}
-        cells = {stream: Cell(values.get(stream)) for stream in ("full", "multires")}
+        clips = {s: rate / pair[s].scores.num_views for s, rate in values.items() if rate and pair[s].scores.num_views}
+        cells = {stream: Cell(clips.get(stream)) for stream in ("full", "multires")}
         both = all(values.get(stream) for stream in cells)
         quotient = Cell(values["multires"] / values["full"] if both else None)
     return Row(
@@ -166,6 +167,17 @@ def row(model: str, phase: str, pair: dict[str, EvaluatedRun], figures: dict[tup
         {**cells, "ratio": quotient},
         tuple(run.name for run in pair.values()),
     )
+
+
+def evaluation_note(runs: Sequence[EvaluatedRun]) -> str:
+    """Return how evaluation was timed."""
+    views = sorted({run.scores.num_views for run in runs})
+    text = f"evaluation: clips a second, {' or '.join(counted(count, 'view') for count in views)} of each"
+    if len(views) > 1:
+        text += (
+            " (" + ", ".join(f"{run.name}: {run.scores.num_views}" for run in runs) + "; the ratio is that of views)"
+        )
+    return text + ", decoding included, one measurement each; taken to be of the machine that trained"
 
 
 def exponential(log: Resampled | None, paper: float | None) -> Cell:
