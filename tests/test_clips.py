@@ -1,18 +1,25 @@
 """Batches from counting videos: which video, which frames and which order can be read back from the pixels."""
 
+import dataclasses
+import importlib
 import logging
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from typer.testing import CliRunner
 from videos import read_counts, write_counting_video, write_video
 
 from videocnn.augment import Augmentation
+from videocnn.cli import make_app
 from videocnn.clips import eval_clips, open_source, train_clips, usable
-from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.errors import VideoCNNError
+from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.sampling import ClipError, even_clips
+from videocnn.shards import assign_shards
 from videocnn.sources import video_errors
 from videocnn.spec import ClipSpec
 from videocnn.video import VideoError
@@ -178,10 +185,37 @@ def test_what_cannot_work_is_refused_before_the_first_batch(manifest, change, me
         train_clips(manifest, **{"spec": SPEC, "skips": [], **change})
 
 
-def test_uncounted_videos_are_refused(manifest):
-    unmeasured = Manifest((Video("0.mp4", ("a",), "train"),), None, manifest.root)
-    with pytest.raises(ClipError, match=r"0\.mp4.*measure"):
-        train_clips(unmeasured, SPEC)
+@pytest.mark.parametrize(
+    "use", [lambda rows: train_clips(rows, SPEC), lambda rows: assign_shards(rows, 2, 99)], ids=["clips", "shards"]
+)
+def test_uncounted_videos_are_refused_with_a_command_that_counts_them(manifest, tmp_path, use):
+    rows = [dataclasses.replace(video, num_frames=None, fps=None, labels=video.labels[:1]) for video in manifest.videos]
+    rows[-1] = dataclasses.replace(rows[-1], split="val")
+    uncounted = Manifest(tuple(rows), None, manifest.root)
+    with pytest.raises(VideoCNNError, match=r"[0-4]\.mp4: its frames are not counted") as caught:
+        use(uncounted)
+    write_manifest(uncounted, tmp_path / "manifest.csv")
+    command = re.search("`videocnn (.*)`", str(caught.value)).group(1)
+    words = command.replace("MANIFEST", str(tmp_path / "manifest.csv")).replace("FOLDER", str(tmp_path)).split()
+    result = CliRunner().invoke(make_app(), [*words, "--quiet"])
+    assert result.exit_code == 0, result.output
+    counted = read_manifest(tmp_path / "manifest.csv")
+    assert tuple(video.num_frames for video in counted.videos) == LENGTHS
+    assert [video.split for video in counted.videos] == ["train"] * 4 + ["val"]
+    module, name = re.search(r"in Python, ([a-z.]+)\.([a-z]+) does", str(caught.value)).groups()
+    assert len(getattr(importlib.import_module(module), name)(uncounted, quiet=True)[0]) == len(LENGTHS)
+    use(counted)
+
+
+def test_lengths_are_told_without_an_array_of_them():
+    """As many ticks as this clock has fit into no memory."""
+    weeks = Manifest((Video("weeks.mp4", ("a",), "train", "", 10**8, 1e-3),), None)
+    kept, skips = usable(weeks, SPEC.replace(fps=25.0))
+    assert (kept.tolist(), skips) == ([0], [])
+    with pytest.raises(ClipError, match="needs 2500000000001 frames, it has 2500000000000 at 25 frames a second"):
+        usable(weeks, SPEC.replace(num_frames=2_500_000_000_001, fps=25.0))
+    with pytest.raises(ClipError, match=r"needs 100000001 frames, it has 100000000$"):
+        usable(weeks, SPEC.replace(num_frames=10**8 + 1))
 
 
 @pytest.mark.parametrize("cache", [False, True])

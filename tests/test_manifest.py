@@ -105,6 +105,9 @@ ROW = "a.avi,rise,train,g1,30,25.0\n"
         ("a.avi,rise,train,g1,3.5,25\n", ["num_frames", "'3.5'", "whole"]),
         ("a.avi,rise,train,g1,0,25\n", ["num_frames 0"]),
         ("a.avi,rise,train,g1,-4,25\n", ["num_frames -4"]),
+        ("a.avi,rise,train,g1,100000001,25\n", ["line 2", "a.avi", "num_frames 100000001", "100,000,000"]),
+        (f"a.avi,rise,train,g1,{2**63 - 1},25\n", ["line 2", f"num_frames {2**63 - 1}"]),
+        (f"a.avi,rise,train,g1,{'9' * 23},25\n", ["line 2", "num_frames 999"]),
         ("a.avi,rise,train,g1,30,fast\n", ["fps", "'fast'"]),
         ("a.avi,rise,train,g1,30,nan\n", ["fps nan"]),
         ("a.avi,rise,train,g1,30,inf\n", ["fps inf"]),
@@ -319,7 +322,7 @@ def manifests(draw):
                 labels=tuple(draw(st.lists(labels, min_size=1, max_size=3, unique=True))),
                 split=split.get(group, "train"),
                 group=group,
-                num_frames=draw(st.none() | st.integers(1, 10**9)),
+                num_frames=draw(st.none() | st.integers(1, 10**8)),
                 fps=draw(st.none() | st.floats(1e-3, 1e6)),
             )
         )

@@ -15,6 +15,7 @@ from videocnn.sampling import (
     even_clips,
     frames_at_rate,
     last_start,
+    num_ticks,
     pass_order,
     random_clip,
 )
@@ -137,6 +138,7 @@ def test_frames_at_rate_shows_what_is_on_the_screen(length, video_fps, fps):
         time = Fraction(tick, fps)
         assert frames[tick] / video_fps <= time < (frames[tick] + 1) / video_fps
     assert frames[-1] < length
+    assert len(frames) == num_ticks(length, float(video_fps), fps)
     assert Fraction(len(frames), fps) >= length / video_fps  # the last tick is the last inside the video
 
 

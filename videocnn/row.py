@@ -13,6 +13,7 @@ import unicodedata
 from videocnn.errors import VideoCNNError
 
 SPLITS = ("train", "val", "test", "")
+MOST_FRAMES = 10**8  # 46 days at 25 Hz; more is a slip of the keyboard
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -98,5 +99,10 @@ def check_video_row(video: Video) -> None:
         raise ManifestError(f"{video.path}: group {group!r} has outer white space, a line break or decomposed letters")
     if video.num_frames is not None and video.num_frames < 1:
         raise ManifestError(f"{video.path}: num_frames {video.num_frames}; a video has one frame or more")
+    if video.num_frames is not None and video.num_frames > MOST_FRAMES:
+        raise ManifestError(
+            f"{video.path}: num_frames {video.num_frames} is more than {MOST_FRAMES:,}, weeks of video; "
+            "leave it empty and let `videocnn data csv` count"
+        )
     if video.fps is not None and not (0 < video.fps < math.inf):
         raise ManifestError(f"{video.path}: fps {video.fps}; a frame rate is a number above 0, in Hz")

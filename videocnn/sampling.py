@@ -136,6 +136,18 @@ def frames_at_rate(video_num_frames: int, video_fps: float, fps: float) -> np.nd
         >>> frames_at_rate(6, 30, 15)
         array([0, 2, 4])
     """
+    ratio = _rate_ratio(video_fps, fps)
+    ticks = np.arange(num_ticks(video_num_frames, video_fps, fps), dtype=np.int64)
+    return ticks * ratio.numerator // ratio.denominator
+
+
+def num_ticks(video_num_frames: int, video_fps: float, fps: float) -> int:
+    """Return the length of `frames_at_rate`, which is not made."""
+    ratio = _rate_ratio(video_fps, fps)
+    return -(-video_num_frames * ratio.denominator // ratio.numerator)
+
+
+def _rate_ratio(video_fps: float, fps: float) -> Fraction:
     for name, value in (("video_fps", video_fps), ("fps", fps)):
         if not (value > 0 and np.isfinite(value)):
             raise ClipError(f"{name} must be a positive number of frames a second, not {value}")
@@ -143,8 +155,7 @@ def frames_at_rate(video_num_frames: int, video_fps: float, fps: float) -> np.nd
     ratio = (Fraction(video_fps) / Fraction(fps)).limit_denominator(1_000_000)
     if ratio <= 0:
         raise ClipError(f"a clock of {fps} Hz cannot sample a video of {video_fps} Hz")
-    ticks = -(-video_num_frames * ratio.denominator // ratio.numerator)
-    return np.arange(ticks, dtype=np.int64) * ratio.numerator // ratio.denominator
+    return ratio
 
 
 @functools.lru_cache(maxsize=8)  # every clip of a pass asks for it; at a pass's edge two passes are in use

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from videocnn.manifest import Manifest, Skip
-from videocnn.sampling import ClipError, clip_span, frames_at_rate
+from videocnn.sampling import ClipError, clip_span, frames_at_rate, num_ticks
 from videocnn.spec import ClipSpec
 
 SHORT = ("skip", "error", "hold")
@@ -45,10 +45,11 @@ def usable(manifest: Manifest, spec: ClipSpec, *, short: str = "skip") -> tuple[
     for number, video in enumerate(manifest.videos):
         if video.num_frames is None or (spec.fps is not None and video.fps is None):
             raise ClipError(
-                f"{video.path}: its frames are not counted or its frame rate is unknown; run videocnn.manifest.measure "
-                "on the manifest first (it decodes every video once) and write the result"
+                f"{video.path}: its frames are not counted or its frame rate is unknown; "
+                "`videocnn data csv MANIFEST --split-column split --group-column group --out FOLDER` counts them and "
+                "writes FOLDER/manifest.csv; in Python, videocnn.measure.measure does"
             )
-        length = len(timeline(video.num_frames, video.fps, spec))
+        length = video.num_frames if spec.fps is None else num_ticks(video.num_frames, video.fps, spec.fps)
         span = clip_span(spec.num_frames, spec.frame_step)
         if length >= span or short == "hold":
             kept.append(number)

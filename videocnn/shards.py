@@ -116,7 +116,9 @@ def assign_shards(manifest: Manifest, videos_per_shard: int, frames_per_shard: i
         video = manifest.videos[row]
         if video.num_frames is None:
             raise ShardError(
-                f"{video.path}: its frames are not counted; run videocnn.manifest.measure on the manifest first"
+                f"{video.path}: its frames are not counted; "
+                "`videocnn data csv MANIFEST --split-column split --group-column group --out FOLDER` counts them and "
+                "writes FOLDER/manifest.csv; in Python, videocnn.measure.measure does"
             )
         if not shards or len(shards[-1]) == videos_per_shard or frames + video.num_frames > frames_per_shard:
             shards.append([])
