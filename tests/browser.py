@@ -54,6 +54,14 @@ class Visit:
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
+def violations(seen: Visit) -> list[tuple[str, str, str]]:
+    """Return what axe finds on an opened page, its advice included: rule, element, what to do; skip without axe."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    found = axe.Axe().run(seen.page).response
+    assert len(found["passes"]) > 10
+    return [(v["id"], n["html"][:200], n["failureSummary"]) for v in found["violations"] for n in v["nodes"][:5]]
+
+
 @contextlib.contextmanager
 def visit(
     path: str | Path, *, width: int = 1200, height: int = 900, dark: bool = False, scripts: bool = True

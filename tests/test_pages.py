@@ -9,7 +9,7 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from browser import visit, wait_until
+from browser import violations, visit, wait_until
 from colour_network import SPEC
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +101,7 @@ def test_commands_in_sentences():
 
 
 def test_pictures_are_data_with_a_text():
-    shown = picture(Figure(figsize=(2, 1)), "two by one")
+    shown = picture(Figure(figsize=(2, 1)), "two", "two by one")
     assert shown.source.startswith("data:image/png;base64,iVBOR")
     assert (shown.text, shown.width, shown.height) == ("two by one", 192, 96)
 
@@ -249,3 +249,11 @@ def test_without_scripts_the_curves_are_there_and_it_is_said(page):
     with visit(page, scripts=False) as seen:
         assert seen.page.get_by_text("Without JavaScript the curves do not follow the video").is_visible()
         assert seen.page.locator("polyline").count() == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_reader_of_a_timeline_is_shut_out(page, dark):
+    with visit(page, dark=dark) as seen:
+        seen.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+        assert violations(seen) == []

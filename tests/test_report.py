@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from browser import visit
+from browser import violations, visit
 from paper_runs import made_scores, write_run
 from PIL import Image
 from typer.testing import CliRunner
@@ -481,3 +481,16 @@ def test_wide_tables_scroll_in_their_own_box(paper_page, window):
         assert seen.page.get_by_role("columnheader", name="ours").count() > 3
         assert seen.page.get_by_role("rowheader", name="Slow Fusion", exact=True).count() == 1
     assert (seen.complaints, seen.requests, seen.dialogs) == ([], [], [])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "dark"), [("page", False), ("page", True), ("paper_page", False)])
+def test_no_reader_of_a_report_is_shut_out(kind, dark, request):
+    with visit(request.getfixturevalue(kind), dark=dark) as seen:
+        seen.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+        assert violations(seen) == []
+        regions = "[...document.querySelectorAll('[role=region]')].map(part => part.ariaLabel)"
+        names = seen.page.evaluate(regions)
+    assert len(names) > 3
+    assert sorted(set(names)) == sorted(names)
+    assert "Picture" not in names

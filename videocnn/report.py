@@ -121,10 +121,10 @@ def compared(records: Sequence[RunRecord], split: str, *, seed: int) -> Comparis
         return str(error)
 
 
-def drawn(draw: Callable[[], Figure], text: str) -> Picture | str:
-    """Return a picture, or the reason why there is none."""
+def drawn(draw: Callable[[], Figure], name: str, text: str) -> Picture | str:
+    """Return a picture called so, with a text that goes on from its name, or the reason why there is none."""
     try:
-        return picture(draw(), text)
+        return picture(draw(), name, name + text)
     except VideoCNNError as error:
         return str(error)
 
@@ -137,7 +137,8 @@ def curves(records: Sequence[RunRecord]) -> Picture | str:
     ends = "; ".join(f"{record.name}: {last_epoch(record)}" for record in known)
     return drawn(
         lambda: plot_curves([record.folder for record in known]),
-        f"Learning curves, loss and clip hit@1 over epochs. After the last epoch, {ends}.",
+        "Curves of loss and clip hit@1",
+        f" over epochs. After the last epoch, {ends}.",
     )
 
 
@@ -157,8 +158,8 @@ def gains(records: Sequence[RunRecord], split: str, *, seed: int) -> list[Pictur
     return [
         drawn(
             lambda record=record: plot_gains(record.folder, records[0].folder, split, seed=seed),
-            f"Change in average precision by class, {record.name} minus {records[0].name}; the table of average "
-            "precisions has the values.",
+            f"Change in average precision by class, {record.name} minus {records[0].name}",
+            "; the table of average precisions has the values.",
         )
         for record in records[1:]
     ]
@@ -175,14 +176,15 @@ def section(record: RunRecord, split: str | None, num_examples: int) -> Section:
         else:
             filters = drawn(
                 lambda: plot_filters(network),
-                f"Filters of the first layer of {record.name}, each with its own contrast.",
+                f"Filters of the first layer of {record.name}",
+                ", each with its own contrast.",
             )
     confusion, examples, no_examples = "", [], ""
     if split in record.metrics:
         confusion = drawn(
             lambda: plot_confusion(record.folder, split),
-            f"Confusion matrix of {record.name}: rows are true classes, columns answers. The most frequent confusions "
-            "are listed below.",
+            f"Confusion matrix of {record.name}",
+            ": rows are true classes, columns answers. The most frequent confusions are listed below.",
         )
         try:
             spec = None if network is None else clip_spec(network)

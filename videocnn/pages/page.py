@@ -29,12 +29,14 @@ class Picture:
 
     Attributes:
         source: its data URI.
+        name: what it is, in a few words; no other part of the page is called so.
         text: what it shows, for those who do not see it.
         width: in CSS pixels at full size.
         height: likewise.
     """
 
     source: str
+    name: str
     text: str
     width: int
     height: int
@@ -86,12 +88,12 @@ def part(name: str) -> str:
     return (resources.files("videocnn.pages") / "templates" / name).read_text(encoding="utf-8")
 
 
-def picture(figure: Figure, text: str, *, dpi: int = 144) -> Picture:
+def picture(figure: Figure, name: str, text: str, *, dpi: int = 144) -> Picture:
     """Return a figure as a picture of a page; at 144 dpi it is sharp on a telephone."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi, facecolor="white")
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
-    return Picture(data_uri(content.getvalue(), "image/png"), text, width, height)
+    return Picture(data_uri(content.getvalue(), "image/png"), name, text, width, height)
 
 
 def data_uri(content: bytes, kind: str) -> str:

@@ -144,6 +144,7 @@ def figure_table(split: str, rows: list[tuple[str, str, dict]], basis: dict[str,
     """Return one table: a row a run with value and interval of each figure, and chance."""
     left_out = basis.get("left_out", ())
     return {
+        "name": f"Figures of {', '.join(name for name, _, _ in rows)}, split {split}",
         "caption": f"Split {split}: {counted(basis['num_videos'], 'video')} in {counted(basis['num_groups'], 'group')}"
         + (f", {len(left_out)} not scored by every run and left out" if left_out else "")
         + f"; % with 95 % interval by bootstrap over groups, seed {basis['seed']}",
