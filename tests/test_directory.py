@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from videos import read_counts, write_counting_video
 
+import videocnn.directory
 from videocnn.directory import video_dataset_from_directory
 from videocnn.sampling import ClipError
 
@@ -108,16 +109,44 @@ def test_short_and_broken_videos_are_listed(directory, tmp_path):
     [
         ({"labels": "guessed"}, "'guessed'"),
         ({"labels": [0, 1]}, "2 labels.*for 8 videos"),
+        ({"labels": [0.5] * 8}, "8 labels for 8 videos; give one for each, whole numbers from 0"),
+        ({"labels": 5}, "labels=5 is unknown"),
         ({"label_mode": "float"}, "'float'"),
+        ({"class_names": 2}, "class_names=2 must be a list"),
+        ({"class_names": "Ski"}, "class_names='Ski' must be a list"),
         ({"class_names": ["Ski"]}, r"\['Ski'\] are not the folders"),
         ({"validation_split": 0.2}, "come together"),
         ({"validation_split": 2.0, "subset": "training"}, "between 0 and 1"),
         ({"validation_split": 0.2, "subset": "test"}, "'test'"),
+        ({"validation_split": "a", "subset": "training"}, "validation_split='a' must be a number"),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number from 1, or None"),
+        ({"batch_size": 2.5}, "batch_size=2.5"),
+        ({"frame_size": (0, 10)}, r"frame_size=\(0, 10\) must be \(height, width\)"),
+        ({"frame_size": 40}, "frame_size=40"),
+        ({"frame_size": (40, 40, 3)}, r"frame_size=\(40, 40, 3\)"),
+        ({"frame_size": (40.0, 40)}, r"frame_size=\(40.0, 40\)"),
+        ({"frame_size": "ab"}, "frame_size='ab'"),
+        ({"num_frames": 0}, "num_frames=0"),
+        ({"num_frames": 1.5}, "num_frames=1.5"),
+        ({"frame_step": 0}, "frame_step=0"),
+        ({"short": "loop"}, "short='loop'"),
+        ({"seed": -1}, "seed=-1 must be a whole number from 0"),
+        ({"seed": None}, "seed=None .* nothing is random without a seed"),
+        ({"seed": 2**63}, "seed=9223372036854775808"),
+        ({"seed": "a"}, "seed='a'"),
     ],
 )
-def test_what_does_not_fit_is_refused(directory, change, message):
+def test_what_does_not_fit_is_refused_before_anything_is_decoded(directory, monkeypatch, change, message):
+    monkeypatch.setattr(videocnn.directory, "measure", lambda *given, **how: pytest.fail("the folder is decoded"))
     with pytest.raises(ClipError, match=message):
         video_dataset_from_directory(directory, **{**SHAPE, **change})
+
+
+def test_numbers_of_numpy_are_numbers(directory):
+    shape = {"frame_size": list(np.int64([34, 38])), "num_frames": np.int64(6), "batch_size": np.int64(4)}
+    labels = np.arange(8) % 2
+    dataset = video_dataset_from_directory(directory, labels=labels, shuffle=False, seed=np.int64(3), **shape)
+    np.testing.assert_array_equal(np.concatenate([part for _, part in dataset.as_numpy_iterator()]), labels)
 
 
 def test_folders_of_splits_are_not_taken_for_classes(directory, tmp_path):

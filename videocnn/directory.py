@@ -8,9 +8,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import logging
+import numbers
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,7 +23,7 @@ from videocnn.manifest import Manifest, Skip, Video
 from videocnn.measure import measure
 from videocnn.parallel import default_workers
 from videocnn.sampling import ClipError, clip_rng, even_clips, pass_order, random_clip
-from videocnn.selection import SkipList, usable
+from videocnn.selection import SHORT, SkipList, usable
 from videocnn.sources import FileFrames, call_python, called_by_dataset, carried
 from videocnn.spec import ClipSpec
 
@@ -71,7 +73,8 @@ def video_dataset_from_directory(
         short: `"skip"`, `"error"` or `"hold"`, for videos too short for a clip, as in `train_clips`.
         skips: a list to which the videos left out (unreadable, too short) are appended; else they are logged.
         quiet: no progress line while frames are counted.
-        seed: decides order, clips and the validation videos.
+        seed: 0 or more; decides order, clips and the validation videos. Keras's `None` is refused: nothing here is
+            random without a seed.
 
     Returns:
         A dataset, or two for `subset="both"`: float32 clips `(batch, time, height, width, 3)` in 0..255 (not yet
@@ -81,15 +84,8 @@ def video_dataset_from_directory(
         ClipError: an argument does not fit, or no video is long enough.
         ManifestError: no class folders or no videos.
     """
-    if label_mode not in ("int", "categorical", "binary", None):
-        raise ClipError(f"label_mode={label_mode!r} is unknown; give 'int', 'categorical', 'binary' or None")
-    if (validation_split is None) != (subset is None) or subset not in (None, "both", *SUBSETS):
-        raise ClipError(
-            f"validation_split={validation_split!r} and subset={subset!r} come together; a subset is 'training', "
-            "'validation' or 'both'"
-        )
-    if validation_split is not None and not 0 < validation_split < 1:
-        raise ClipError(f"validation_split={validation_split} must lie between 0 and 1")
+    _check_arguments(label_mode, batch_size, validation_split, subset, short, seed)
+    spec = ClipSpec(*_clip_shape(num_frames, frame_size, frame_step), mean=0.0)
     manifest = _find(Path(directory), labels, class_names)
     if labels is None:
         label_mode = None
@@ -100,7 +96,6 @@ def video_dataset_from_directory(
     skipped = SkipList(skips)
     manifest, unreadable = measure(manifest, quiet=quiet)
     skipped.add(unreadable)
-    spec = ClipSpec(num_frames, tuple(frame_size), tuple(frame_size), frame_step, mean=0.0)
 
     def dataset(part: Manifest) -> tf.data.Dataset:
         kept, too_short = usable(part, spec, short=short)
@@ -113,11 +108,54 @@ def video_dataset_from_directory(
     return dataset(manifest if subset is None else manifest.select(SUBSETS[subset]))
 
 
+def _check_arguments(
+    label_mode: str | None,
+    batch_size: int | None,
+    validation_split: float | None,
+    subset: str | None,
+    short: str,
+    seed: int,
+) -> None:
+    if label_mode not in ("int", "categorical", "binary", None):
+        raise ClipError(f"label_mode={label_mode!r} is unknown; give 'int', 'categorical', 'binary' or None")
+    if batch_size is not None and not _is_whole(batch_size, 1):
+        raise ClipError(f"batch_size={batch_size!r} must be a whole number from 1, or None for single clips")
+    if (validation_split is None) != (subset is None) or subset not in (None, "both", *SUBSETS):
+        raise ClipError(
+            f"validation_split={validation_split!r} and subset={subset!r} come together; a subset is 'training', "
+            "'validation' or 'both'"
+        )
+    if validation_split is not None and not (isinstance(validation_split, numbers.Real) and 0 < validation_split < 1):
+        raise ClipError(f"validation_split={validation_split!r} must be a number between 0 and 1")
+    if short not in SHORT:
+        raise ClipError(f"short={short!r} is unknown; give one of {SHORT}")
+    if not _is_whole(seed, 0) or seed >= 2**63:
+        why = "" if seed is not None else "; nothing is random without a seed: draw a number and write it down"
+        raise ClipError(f"seed={seed!r} must be a whole number from 0 to 2**63 - 1{why}")
+
+
+def _clip_shape(num_frames: int, frame_size: tuple[int, int], frame_step: int) -> tuple:
+    """Return the first arguments of a `ClipSpec`, checked; crop and region are the same."""
+    for name, value in (("num_frames", num_frames), ("frame_step", frame_step)):
+        if not _is_whole(value, 1):
+            raise ClipError(f"{name}={value!r} must be a whole number from 1")
+    size = tuple(frame_size) if isinstance(frame_size, Iterable) else ()
+    if len(size) != 2 or not all(_is_whole(pixels, 1) for pixels in size):
+        raise ClipError(f"frame_size={frame_size!r} must be (height, width), two whole numbers of pixels from 1")
+    return num_frames, size, size, frame_step
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, numbers.Integral) and value >= least
+
+
 def _find(directory: Path, labels: str | Sequence[int] | None, class_names: Sequence[str] | None) -> Manifest:
     """Return the videos of a directory, none of them opened, in the order of their paths."""
+    if (labels != "inferred") if isinstance(labels, str) else not isinstance(labels, Iterable | None):
+        raise ClipError(f"labels={labels!r} is unknown; give 'inferred', a list of whole numbers, or None")
+    if isinstance(class_names, str) or not isinstance(class_names, Iterable | None):
+        raise ClipError(f"class_names={class_names!r} must be a list of names, or None")
     if isinstance(labels, str):
-        if labels != "inferred":
-            raise ClipError(f"labels={labels!r} is unknown; give 'inferred', a list of whole numbers, or None")
         splits = [entry.name for entry in directory.glob("*/") if entry.is_dir() and entry.name.lower() in SPLIT_NAMES]
         if splits:
             raise ClipError(
@@ -136,15 +174,17 @@ def _find(directory: Path, labels: str | Sequence[int] | None, class_names: Sequ
     files = sorted(path for path in directory.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
     if not files:
         raise ClipError(f"{directory}: it holds no videos")
-    numbers = [0] * len(files) if labels is None else [int(label) for label in labels]
-    if len(numbers) != len(files) or min(numbers) < 0:
-        raise ClipError(f"{directory}: {len(numbers)} labels, 0 or more, for {len(files)} videos; give one for each")
-    names = tuple(class_names or map(str, range(max(numbers) + 1)))
-    if max(numbers) >= len(names):
-        raise ClipError(f"label {max(numbers)} has no name among {len(names)} class_names")
+    places = [0] * len(files) if labels is None else list(labels)
+    if len(places) != len(files) or not all(_is_whole(place, 0) for place in places):
+        raise ClipError(
+            f"{directory}: {len(places)} labels for {len(files)} videos; give one for each, whole numbers from 0"
+        )
+    names = tuple(class_names or map(str, range(max(places) + 1)))
+    if max(places) >= len(names):
+        raise ClipError(f"label {max(places)} has no name among {len(names)} class_names")
     videos = [
-        Video(file.relative_to(directory).as_posix(), (names[number],), "train")
-        for file, number in zip(files, numbers, strict=True)
+        Video(file.relative_to(directory).as_posix(), (names[place],), "train")
+        for file, place in zip(files, places, strict=True)
     ]
     return Manifest(tuple(videos), names, directory)
 
