@@ -227,6 +227,19 @@ def test_a_broken_file_ends_training_with_its_name(manifest, cache):
     assert "failure" not in str(caught.value)
 
 
+@pytest.mark.parametrize("cache", [False, True])
+def test_a_manifest_that_tells_too_many_frames_ends_training_with_the_mend(manifest, cache):
+    one = Manifest((dataclasses.replace(manifest.videos[3], num_frames=13),), None, manifest.root)
+    mend = r"3\.mp4: there is no frame 12; the video has 12 frames.*the manifest.*write it anew with `videocnn data`"
+    with pytest.raises(VideoError, match=mend), video_errors():
+        for _ in train_clips(one, SPEC.replace(num_frames=13), 1, cache=cache).take(1):
+            pass
+    skips = []
+    for _ in eval_clips(one, SPEC.replace(num_frames=13), split="train", num_clips=1, num_views=1, skips=skips):
+        pass
+    assert "write it anew with `videocnn data`" in skips[0].reason
+
+
 def test_foreign_errors_pass_through():
     with pytest.raises(tf.errors.InvalidArgumentError), video_errors():
         tf.debugging.assert_equal(1, 2)

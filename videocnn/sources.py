@@ -39,11 +39,17 @@ class FileFrames:
 
     def read(self, video: int, frames: np.ndarray) -> np.ndarray:
         """Return the centre region of some frames; raises `VideoError` naming the file."""
-        from videocnn.video import read_frames
+        from videocnn.video import FrameIndexError, read_frames
 
-        return read_frames(
-            self.files[video], frames, frame_size=self.region_size, crop_to_aspect_ratio=self.crop_to_aspect_ratio
-        )
+        try:
+            return read_frames(
+                self.files[video], frames, frame_size=self.region_size, crop_to_aspect_ratio=self.crop_to_aspect_ratio
+            )
+        except FrameIndexError as error:  # the numbers come from the manifest's count
+            raise FrameIndexError(
+                f"{error}; the manifest says that there are more: write it anew with `videocnn data`, which counts "
+                "every frame"
+            ) from None
 
 
 class CachedFrames:
