@@ -180,7 +180,7 @@ def test_every_claim_can_be_decided_or_says_why_not():
 
 def test_the_claim_on_filters_points_to_their_numbers():
     (claim,) = [claim for claim in CLAIMS if "grey" in claim.text]
-    for words in ("`videocnn filters RUN` prints", "colour", "frequency", "fovea"):
+    for words in ("`videocnn filters RUN` prints", "colour", "mean frequency", "fovea"):
         assert words in claim.reason
 
 

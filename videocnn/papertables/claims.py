@@ -82,7 +82,7 @@ CLAIMS = (
           reason="the histogram row holds the paper's figure only"),
     Claim("1", "The fovea learns grey, fine filters, the context stream colours and coarse ones", "section 4.1",
           reason="no interval stands on one network's filters; `videocnn filters RUN` prints the share of colour and "
-                 "the mean frequency of each stream: less colour and a higher frequency in the fovea would speak for it"),
+                 "the mean frequency of each stream: less colour and a higher one in the fovea would speak for it"),
     Claim("2", "Slow Fusion gains on classes of small, fast motion", "section 4.1, table 2: Juggling Club +.12",
           reason="nothing in a run says which classes these are; read the rows"),
     Claim("2", "Slow Fusion loses where the camera moves", "section 4.1, table 2: Road Racing -.07",
