@@ -11,6 +11,7 @@ from videos import counting_frames, write_video
 
 from videocnn import models
 from videocnn.epochs import RunKeeper
+from videocnn.errors import VideoCNNError
 from videocnn.evaluate import evaluate
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.predict import predict
@@ -219,6 +220,16 @@ def test_impossible_arguments_leave_no_folder(manifest, pretrained, tmp_path, ar
     with pytest.raises(error, match=message):
         finetune(pretrained, manifest, tmp_path / "run", **arguments)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_start_that_fails_keeps_the_run_that_it_would_replace(manifest, pretrained, tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "run.json").write_text("{}")
+    for out, message in (("new", "cache_limit"), ("old", "cache_limit")):
+        with pytest.raises(VideoCNNError, match=message):
+            finetune(pretrained, manifest, tmp_path / out, cache=True, cache_limit=1e-6, overwrite=True, **QUICK)
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "old" / "run.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def train(
         check_free(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
     network = build_network(arguments, manifest.class_names)
-    check_input(network, source, manifest, arguments)
+    if not resume:
+        check_input(network, source, manifest, arguments)
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet}
     return train_network(network, source, folder, arguments, **options)

@@ -18,9 +18,9 @@ from videocnn.evaluate import open_data
 from videocnn.groups import check_trainable
 from videocnn.models import clip_spec
 from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments
-from videocnn.runs import RunError, create_run, read_run
+from videocnn.runs import RunError, check_free, create_run, read_run
 from videocnn.saved import load_network
-from videocnn.train import train_network
+from videocnn.train import check_input, train_network
 from videocnn.trained_on import look_back, seen_sentences
 from videocnn.transfer.features import weights_hash
 from videocnn.transfer.head import train_head
@@ -82,6 +82,8 @@ def finetune(
         raise RunError(f"{out}: was begun with another network than {origin['path']}; resume with that one")
     manifest = clips.open_source(source)
     check_trainable(manifest)
+    if not resume:
+        check_free(out, overwrite=overwrite)
     tuned = transfer_network(
         pretrained, manifest.class_names, chosen.regime, chosen.dropout, chosen.seed, dtype=chosen.dtype
     )
@@ -90,6 +92,8 @@ def finetune(
         for sentence in seen_sentences(origin):
             if not quiet or origin["seen"].get("test", {}).get("seen_videos"):
                 print(f"warning: {sentence}", file=sys.stderr)
+    if not resume:
+        check_input(tuned, source, manifest, chosen)
     folder = Path(out) if resume else new_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(chosen.seed)
     options = {"resume": resume, "devices": devices, "quiet": quiet, "pretrained": origin}
