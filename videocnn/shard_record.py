@@ -24,6 +24,7 @@ def encode_video(manifest: Manifest, video: Video, index: dict) -> tuple[bytes, 
     import tensorflow as tf
 
     from videocnn.video import first_frames
+    from videocnn.video.errors import counted_by_manifest
 
     height, width = index["frame_size"]
     jpegs: list[bytes] = []
@@ -34,7 +35,7 @@ def encode_video(manifest: Manifest, video: Video, index: dict) -> tuple[bytes, 
         frame_size=(height, width),
         crop_to_aspect_ratio=index["crop_to_aspect_ratio"],
     )
-    with contextlib.closing(frames):
+    with contextlib.closing(frames), counted_by_manifest():
         for frame in frames:
             jpegs.append(tf.io.encode_jpeg(frame, quality=index["quality"]).numpy())
             num_bytes += len(jpegs[-1]) + 32

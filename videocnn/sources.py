@@ -39,17 +39,13 @@ class FileFrames:
 
     def read(self, video: int, frames: np.ndarray) -> np.ndarray:
         """Return the centre region of some frames; raises `VideoError` naming the file."""
-        from videocnn.video import FrameIndexError, read_frames
+        from videocnn.video import read_frames
+        from videocnn.video.errors import counted_by_manifest
 
-        try:
+        with counted_by_manifest():
             return read_frames(
                 self.files[video], frames, frame_size=self.region_size, crop_to_aspect_ratio=self.crop_to_aspect_ratio
             )
-        except FrameIndexError as error:  # the numbers come from the manifest's count
-            raise FrameIndexError(
-                f"{error}; the manifest says that there are more: write it anew with `videocnn data`, which counts "
-                "every frame"
-            ) from None
 
 
 class CachedFrames:

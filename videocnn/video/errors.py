@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from videocnn.errors import VideoCNNError
 
 
@@ -39,3 +42,15 @@ class VideoTimeoutError(VideoError):
 
 class FrameIndexError(VideoError):
     """A frame was asked for that the video does not have."""
+
+
+@contextlib.contextmanager
+def counted_by_manifest() -> Iterator[None]:
+    """Add to a `FrameIndexError` what mends it where the frame numbers come from a manifest's count."""
+    try:
+        yield
+    except FrameIndexError as error:
+        raise FrameIndexError(
+            f"{error}; the manifest says that there are more: write it anew with `videocnn data`, which counts every "
+            "frame"
+        ) from None
