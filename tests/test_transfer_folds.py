@@ -229,6 +229,17 @@ def test_the_command_tunes_three_folds_and_goes_on(tmp_path):
     assert run_command(network, data, *options).exit_code == 1
 
 
+@pytest.mark.slow
+def test_the_third_fold_brings_no_advice_on_retracing(tmp_path, caplog):
+    """Three validation videos in batches of two are two shapes a fold: at the third, TensorFlow would speak up."""
+    network, data = prepare(tmp_path)
+    for file in Path(data).glob("fold*/manifest.csv"):
+        file.write_text(file.read_text().replace(",train,", ",val,", 3))
+    options = {"num_clips": 2, "num_views": 1, "epochs": 1, "batch_size": 2, "validation_clips": 1, "quiet": True}
+    finetune_folds(network, data, tmp_path / "out", regime="all", **options)
+    assert [record.getMessage() for record in caplog.records if "retracing" in record.getMessage()] == []
+
+
 def test_the_command_refuses_what_makes_no_sense(tmp_path):
     write_folds(tmp_path)
     for arguments, message in [

@@ -5,15 +5,18 @@ UCF-101 has three official splits; section 4.2 of the paper reports the mean ove
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -90,16 +93,32 @@ def finetune_folds(
     """
     sources = find_folds(folder)
     check_folds({name: clips.open_source(source) for name, source in sources.items()})
-    for name, source in sources.items():
-        run = Path(out) / name
-        begun = (run / "run.json").is_file()
-        if resume and not begun:
-            options = {**arguments_of(Path(out)), **options}
-        finetune(network, source, run, resume=resume and begun, overwrite=overwrite, quiet=quiet, **options)
-        measure(run, source, num_clips=num_clips, num_views=num_views, quiet=quiet)
+    with traced_once_a_fold():
+        for name, source in sources.items():
+            run = Path(out) / name
+            begun = (run / "run.json").is_file()
+            if resume and not begun:
+                options = {**arguments_of(Path(out)), **options}
+            finetune(network, source, run, resume=resume and begun, overwrite=overwrite, quiet=quiet, **options)
+            measure(run, source, num_clips=num_clips, num_views=num_views, quiet=quiet)
     result = summarize_folds([Path(out) / name for name in sources])
     write_json(Path(out) / "folds.json", result)
     return result
+
+
+@contextlib.contextmanager
+def traced_once_a_fold() -> Iterator[None]:
+    """Keep TensorFlow's advice on retracing away: every fold has a network of its own, which must be traced anew."""
+    logger = tf.get_logger()
+
+    def is_other(record: logging.LogRecord) -> bool:
+        return "tf.function retracing" not in record.getMessage()
+
+    logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(is_other)
 
 
 def check_folds(manifests: Mapping[str, Any]) -> None:
