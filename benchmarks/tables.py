@@ -8,7 +8,8 @@ where VIDEOCNN_DATA has UCF-101/ and ucfTrainTestlist/, the same network is tune
 official fold 1. Everything goes through the command line, as a reader would do it, but the cutting of the toy classes.
 A script that was interrupted goes on where it was: finished runs are not done again.
 
-    python benchmarks/tables.py --out runs/tables                # 29 runs, under 40 minutes on two cores
+    python benchmarks/tables.py --out runs/tables                # 29 runs on two cores; with UCF-101 4 more
+    python benchmarks/tables.py --only transfer                  # or a part: tables 3 and 4 alone
     python benchmarks/tables.py --out runs/tables --finetuned runs/top runs/top3 ...    # tables 3 and 4 of these
     python benchmarks/tables.py --dry-run                        # only shows the commands
 """
@@ -202,7 +203,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=2, help="views of a clip at the test")
     parser.add_argument("--pretrain-minutes", type=float, default=2, help="training time of the network that is tuned")
     parser.add_argument(
-        "--tune-minutes", type=float, default=0.5, help="training time of each fold, where all layers learn"
+        "--tune-minutes", type=float, default=0.4, help="training time of each fold, where all layers learn"
     )
     parser.add_argument("--head-epochs", type=int, default=40, help="of classifiers and fc layers on kept features")
     parser.add_argument("--feature-epochs", type=int, default=6, help="epochs of clips whose features are kept")
