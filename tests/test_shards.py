@@ -368,8 +368,8 @@ def test_a_video_with_fewer_frames_than_counted_is_left_out_with_the_mend(tmp_pa
         write_video(tmp_path / f"{name}.mp4", counting_frames(9, 48, 64))
     videos = (Video("short.mp4", ("a",), "test", "", 12, 25.0), Video("whole.mp4", ("a",), "test", "", 9, 25.0))
     shards = write_shards(Manifest(videos, ("a",), tmp_path), tmp_path / "out", frame_size=(40, 44), quiet=True)
-    assert [video.path for video in shards.manifest.videos] == ["whole.mp4"]
+    assert names(shards) == ["whole.mp4"]
     (skip,) = shards.skips["test"]
-    assert skip.path == "short.mp4"
+    assert skip.path.endswith("short.mp4")
     assert "there is no frame 11; the video has 9 frames" in skip.reason
     assert "write it anew with `videocnn data`" in skip.reason
