@@ -163,8 +163,8 @@ def write_rows(
         stream.seek(first + done * block)
         stream.truncate()
         task = bar.add_task("features", total=num_batches * batch_size, completed=done * batch_size)
-        stream = batches(done)  # kept until the last batch is read, although more are under way
-        for _, (clips, labels) in zip(range(done, num_batches), stream, strict=False):
+        source = batches(done)  # kept until the last batch is read, although more are under way
+        for _, (clips, labels) in zip(range(done, num_batches), source, strict=False):
             rows = np.concatenate(
                 [outputs(clips).reshape(batch_size, -1), np.asarray(labels)], axis=1, dtype=np.float32
             )
