@@ -26,9 +26,7 @@ def ucf101(
     fold: Fold = "1",
     val_groups: Annotated[
         str | None,
-        typer.Option(
-            help="Training groups that validate: 8,9,10, or none.  [default: the fold's first three]"
-        ),
+        typer.Option(help="Training groups that validate: 8,9,10, or none.  [default: the fold's first three]"),
     ] = None,
     archive: Archive = None,
     url: Url = None,
