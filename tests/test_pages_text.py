@@ -171,3 +171,15 @@ def test_imports_run_one_way():
 def test_pages_about_the_course_name_every_notebook_in_order(name):
     order = [int(number) for number in re.findall(r"\]\((0[1-9])_\w+\.ipynb\)", page(name))]
     assert list(dict.fromkeys(order)) == list(range(1, 10))
+
+
+def test_the_first_run_has_the_table_of_a_whole_walk():
+    table = page("start/first-run.md").split("<!-- walk:begin -->")[1].split("<!-- walk:end -->")[0]
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:-1]
+    assert all(row.rstrip().endswith("| ok |") for row in rows)
+    notebooks = [path.stem for path in sorted((ROOT / "tutorials").glob("[0-9][0-9]_*.ipynb"))]
+    wanted = ["git clone", "make install", "make demo", "videocnn data folder", "videocnn predict", *notebooks]
+    places = [next(place for place, row in enumerate(rows) if name in row) for name in wanted]
+    assert places == sorted(places)
+    assert "**together**" in table
+    assert "within the 40 minutes" in table
