@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 
 from videocnn.card import OURS, card_text, escape, read_spec, write_card
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
+from videocnn.pages.run_record import figure_warnings
 from videocnn.runs import RunError
 
 HOSTILE = "<script>alert(1)</script>"
@@ -194,3 +195,16 @@ def test_the_clip_is_read_without_loading_the_network(tmp_path):
     (tmp_path / "text.keras").write_text("none")
     assert read_spec(tmp_path / "text.keras") is None
     assert read_spec(tmp_path / "absent.keras") is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [(0.0, 0.2, "below chance"), (0.1, 0.6, "includes chance, 50.0 %"), (0.5, 0.9, "includes chance"), (0.6, 0.9, "")],
+)
+def test_what_is_said_of_chance(low, high, said):
+    hit = {"value": (low + high) / 2, "low": low, "high": high}
+    result = {"video_hit_at_1": hit, "chance_hit_at_1": 0.5, "num_groups": 3, "num_videos": 9}
+    warnings = " ".join(figure_warnings("test", result))
+    assert said in warnings
+    assert ("chance" in warnings) == bool(said)
+    assert ("includes" in warnings) == ("includes" in said)

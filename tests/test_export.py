@@ -15,6 +15,7 @@ from videos import write_counting_video
 
 from videocnn.export import FORMATS, ExportError, export
 from videocnn.export.precision import dtype_of, in_float32
+from videocnn.layers.winograd import pays
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.models import SingleFrame, average, set_clip_spec
 from videocnn.saved import load_network
@@ -125,6 +126,17 @@ def test_a_converter_that_fails_leaves_nothing(run, add_format, monkeypatch):
     with pytest.raises(ExportError, match=r"fake: the converter failed \(no such operation\)"):
         export(run, "fake")
     assert names_below(run) == before
+
+
+def test_convolutions_are_exported_as_one_operation(run, add_format, monkeypatch):
+    add_format(exact)
+    size = (None, 27, 27, 192), (5, 5, 192, 256), "same", "float32"
+    while_writing = []
+    write = FORMATS["fake"].write
+    monkeypatch.setattr(FORMATS["fake"], "write", lambda *given: while_writing.append(pays(*size)) or write(*given))
+    export(run, "fake")
+    assert while_writing == [False]
+    assert pays(*size)
 
 
 @pytest.mark.parametrize("to", ["savedmodel", "tflite", pytest.param("onnx", marks=pytest.mark.slow)])

@@ -18,6 +18,7 @@ import tensorflow as tf
 from videos import counting_frames, read_counts, write_counting_video, write_video
 
 import videocnn.shards as writer_module
+from videocnn import shard_record
 from videocnn.clips import eval_clips, open_source, train_clips
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.shard_reader import ShardFrames
@@ -373,3 +374,13 @@ def test_a_video_with_fewer_frames_than_counted_is_left_out_with_the_mend(tmp_pa
     assert skip.path.endswith("short.mp4")
     assert "there is no frame 11; the video has 9 frames" in skip.reason
     assert "write it anew with `videocnn data`" in skip.reason
+
+
+def test_a_record_that_would_be_too_large_is_left_out(tmp_path, monkeypatch):
+    for name, length in (("long", 30), ("short", 3)):
+        write_video(tmp_path / f"{name}.mp4", counting_frames(length, 48, 64))
+    videos = tuple(Video(f"{name}.mp4", ("a",), "test", "", n, 25.0) for name, n in (("long", 30), ("short", 3)))
+    monkeypatch.setattr(shard_record, "RECORD_LIMIT", 20_000)  # bytes
+    shards = write_shards(Manifest(videos, ("a",), tmp_path), tmp_path / "out", frame_size=(40, 44), quiet=True)
+    assert names(shards) == ["short.mp4"]
+    assert "more than 2 GiB of JPEG frames in one record; cut the video" in shards.skips["test"][0].reason

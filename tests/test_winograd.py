@@ -52,10 +52,13 @@ def test_cutting_is_the_transform_of_every_tile(size, wanted, margin):
 
 @given(st.integers(1, 60), st.integers(2, 7))
 def test_a_tile_never_costs_more_than_the_plain_sum(length, taps):
-    outputs = tile_size(length, taps)
-    assert 1 <= outputs <= MAX_SIZE - taps + 1
-    assert -(-length // outputs) * (outputs + taps - 1) <= length * taps
-    assert saving((length, length), (taps, taps)) >= 1
+    costs = {}  # multiplications along the side, for every tile that there is
+    for outputs in range(1, MAX_SIZE - taps + 2):
+        tiles = len(range(0, length, outputs))
+        costs[outputs] = tiles * len(transforms(outputs, taps)[2])
+    chosen = costs[tile_size(length, taps)]
+    assert chosen == min(costs.values()) <= length * taps
+    assert saving((length, length), (taps, taps)) == pytest.approx((length * taps / chosen) ** 2)
 
 
 def test_saving_of_the_papers_layers():
@@ -122,6 +125,9 @@ def test_where_it_pays():
     assert not pays((None, 14, 14, 384), (3, 3, 384, 256), "same", "bfloat16")
     assert not pays((None, 27, 27, 48), (5, 5, 48, 64), "same", "float32")  # a quarter of the width
     assert not pays((None, 27, 27, 192), (5, 5, 192, 256), "same", "float16")
+    # However many channels: nothing to save, or tiles larger than the exact ones.
+    for kernel in ((1, 1), (1, 5), (9, 9), (5, 11)):
+        assert not pays((None, 27, 27, 512), (*kernel, 512, 512), "same", "float32")
     with plain_convolutions():
         assert not pays((None, 27, 27, 192), (5, 5, 192, 256), "same", "float32")
     assert pays((None, 27, 27, 192), (5, 5, 192, 256), "same", "float32")
@@ -148,3 +154,10 @@ def test_temporal_conv_takes_it_and_says_the_same(monkeypatch, dtype, tolerance)
     assert calls == [1]
     plain = np.array(ops.cast(plain, "float32"))
     np.testing.assert_allclose(ops.cast(result, "float32"), plain, atol=tolerance * plain.std())
+
+
+def test_temporal_conv_with_a_kernel_too_large_for_tiles():
+    layer = TemporalConv(512, (1, 9, 1), padding="same", use_bias=False)
+    x = values(1, 1, 12, 2, 512)
+    result = layer(x)
+    np.testing.assert_allclose(result[:, 0], tf.nn.conv2d(x[:, 0], layer.kernel[0], 1, "SAME"), atol=1e-4)

@@ -22,6 +22,8 @@ from keras import ops
 # Where polynomials are evaluated, infinity last: few and near 1, or rounding errors grow.
 POINTS = (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2))
 MAX_SIZE = len(POINTS) + 1
+# From how many times fewer multiplications on, and from what gain as `pays` reckons it, the algorithm is quicker.
+LEAST = {"float32": (2.0, 450.0), "bfloat16": (4.5, 600.0)}
 _plain = contextvars.ContextVar("plain convolutions", default=False)
 
 
@@ -160,14 +162,13 @@ def pays(shape: tuple, kernel: tuple, padding: str, dtype: str) -> bool:
     fewer = saving(wanted, (rows, columns))
     # What is saved grows with channels and filters, what tiling costs does not.
     gain = fewer * 2 * channels * filters / (channels + filters)
-    if dtype == "bfloat16":
-        return fewer > 4.5 and gain > 600 and on_processor()
-    return dtype == "float32" and gain > 450 and on_processor()
+    least_fewer, least_gain = LEAST.get(dtype, (np.inf, np.inf))
+    return fewer > least_fewer and gain > least_gain and not _plain.get() and on_processor()
 
 
 def on_processor() -> bool:
     """Return whether Keras computes on the processor; GPUs and PyTorch have such algorithms of their own."""
-    if keras.backend.backend() == "torch" or _plain.get():
+    if keras.backend.backend() == "torch":
         return False
     return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 

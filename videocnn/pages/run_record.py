@@ -149,6 +149,12 @@ def figure_warnings(split: str, result: dict[str, Any]) -> list[str]:
     hit, chance = result["video_hit_at_1"], result["chance_hit_at_1"]
     if hit["low"] is None:
         found.append(f"Split {split}: all videos are of one group, so that there is no interval.")
+    elif hit["high"] < chance:
+        found.append(
+            f"Split {split}: below chance. Video hit@1 is {percent(hit['value'])} %, its interval from "
+            f"{percent(hit['low'])} to {percent(hit['high'])} %, and chance {percent(chance)} %: few videos, or labels "
+            "that are exchanged."
+        )
     elif hit["low"] <= chance:
         found.append(
             f"Split {split}: at chance level. Video hit@1 is {percent(hit['value'])} %, its interval from "
