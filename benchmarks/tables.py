@@ -157,6 +157,19 @@ def run_commands(
     return [["train", shards, "--out", folder, "--overwrite", *chosen, "--seed", options.seed, *RECIPE], evaluate]
 
 
+def transfer_tables(options: argparse.Namespace) -> dict[str, list[Path]]:
+    """Return the runs of tables 3 and 4, of those that can be made."""
+    if options.finetuned:
+        tables = {"3": options.finetuned}
+        if all(action_group(name) for name in class_names(options.finetuned[0])):
+            tables["4"] = options.finetuned
+        return tables
+    tables = {"3": [options.out / "transfer" / regime for regime in REGIMES]}
+    if ucf101_folder() is not None:
+        tables["4"] = [options.out / "transfer" / f"ucf101-{regime}" for regime in REGIMES]
+    return tables
+
+
 def table_commands(options: argparse.Namespace) -> list[list[object]]:
     """Return the commands that print the tables, and keep each as Markdown and CSV."""
     runs = {(n, s): run_folder(options.out, n, s) for n in NETWORKS for s in STREAMS}
@@ -167,16 +180,8 @@ def table_commands(options: argparse.Namespace) -> list[list[object]]:
     }
     if options.only == "transfer":
         tables = {}
-    if options.only == "networks":
-        pass
-    elif options.finetuned:
-        tables["3"] = options.finetuned
-        if all(action_group(name) for name in class_names(options.finetuned[0])):
-            tables["4"] = options.finetuned
-    else:
-        tables["3"] = [options.out / "transfer" / regime for regime in REGIMES]
-        if ucf101_folder() is not None:
-            tables["4"] = [options.out / "transfer" / f"ucf101-{regime}" for regime in REGIMES]
+    if options.only != "networks":
+        tables |= transfer_tables(options)
     result: list[list[object]] = []
     for name, folders in tables.items():
         result.append(["tables", name, *folders])
