@@ -53,16 +53,22 @@ START_UP = re.compile(
     re.MULTILINE,
 )
 UNSEEN = ("videocnn.cli", "videocnn.pages")  # commands and report pages, whose wording changes often
-# What a kernel is asked after its last cell. The modules come first: the questions load some themselves.
+# What a kernel is asked after its last cell. Modules and memory come first: the questions load some themselves. Windows
+# has no `resource`; what is sampled from outside has to do there.
 PROBE = f"""\
 import json as _json, os as _os, sys as _sys
+try:
+    import resource as _resource
+    _peak = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * (1 if _sys.platform == "darwin" else 1024)
+except ImportError:
+    _peak = 0
 _modules = sorted(n for n in _sys.modules if n.startswith("videocnn.") and not n.startswith({UNSEEN!r}))
 _seconds = sum(_os.times()[:4])
 import videocnn as _videocnn
 from videocnn.runs import hardware as _hardware, versions as _versions
 print(_json.dumps({{
     "modules": _modules, "file": _os.path.realpath(_videocnn.__file__), "hardware": _hardware(),
-    "processor_seconds": round(_seconds), "versions": _versions(),
+    "memory": _peak, "processor_seconds": round(_seconds), "versions": _versions(),
 }}))"""
 
 
@@ -123,7 +129,10 @@ def is_stale(notebook: NotebookNode, package: Path = PACKAGE) -> bool:
 
 
 class Memory(threading.Thread):
-    """Watches a process and those that it starts; `peak` is the most memory they have had at a time, in bytes."""
+    """Watches a process and those that it starts; `peak` is the most memory they were seen to have at a time, in bytes.
+
+    It looks five times a second: what lasts shorter may be missed.
+    """
 
     def __init__(self, pid: int):
         super().__init__(daemon=True)
@@ -177,7 +186,7 @@ def execute(path: Path, package: Path = PACKAGE) -> NotebookNode:
         "modules": found["modules"],
         "seconds": round(seconds),
         "processor_seconds": found["processor_seconds"],
-        "memory_mb": round(memory.peak / 1e6),
+        "memory_mb": round(max(memory.peak, found["memory"]) / 1e6),
         "processor": f"{machine['processor']}, {machine['processors']} cores",
         "versions": found["versions"],
     }
