@@ -147,7 +147,7 @@ def test_a_card_names_what_the_network_was_fine_tuned_from(run):
         "Fine-tuned from runs/sports (weights 0123456789ab), which learnt 31 classes: "
         f"{HOSTILE}, 0, 1, 2, 3, 4, 5, 6, 7, 8, ...; from the data set set/manifest.csv (manifest hash fedcba987654)",
         "and that from runs/first (weights abcabcabcabc), which learnt 1 class: x; from a data set that is not on",
-        "fine-tuned from others: the licence of those, and the videos that they learnt from, bear on these as well",
+        "trained from others: the licence of those, and the videos that they learnt from, bear on these as well",
     ):
         assert part in text
     assert "/home/me" not in text

@@ -3,7 +3,7 @@
 import pytest
 from paper_runs import made_scores, write_run
 
-from videocnn.papertables import TABLES, PaperTableError
+from videocnn.papertables import TABLES, PaperTableError, make_table
 from videocnn.papertables.allowed import allowed_tables
 
 SCORES = made_scores([True, False] * 3)
@@ -109,6 +109,16 @@ def test_unfinished_and_unmeasured_runs_are_left_out(write, tmp_path):
     assert made(allowed)["1"] == [single, slow]
     assert "the run is unfinished" in allowed.left_out[begun]
     assert list(allowed.left_out) == [begun, unmeasured, str(tmp_path)]
+
+
+def test_a_run_that_did_not_start_from_random_weights_is_left_out(write):
+    single, slow = write("single"), write("slow", model="slow_fusion")
+    further = write("further", model="early_fusion", weights="runs/early/model.keras")
+    allowed = allowed_tables([single, slow, further])
+    assert made(allowed)["1"] == [single, slow]
+    assert "was started from the weights in runs/early/model.keras" in allowed.left_out[further]
+    with pytest.raises(PaperTableError, match=r"further: was started from the weights in .*; this table compares"):
+        make_table("1", [single, further])
 
 
 def test_without_groups_only_on_request(write):

@@ -1,6 +1,7 @@
 """Training runs: what a run folder holds, that a killed run ends as an uninterrupted one, and what is refused."""
 
 import csv
+import dataclasses
 import importlib.util
 import json
 import os
@@ -18,9 +19,10 @@ from videos import write_counting_video
 from videocnn import models
 from videocnn.epochs import RunKeeper
 from videocnn.errors import VideoCNNError
-from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.recipes import ArgumentError
-from videocnn.runs import RunError, create_run, write_file
+from videocnn.runs import RunError, create_run, read_run, write_file
+from videocnn.saved import load_network, weights_hash
 from videocnn.train import build_network, hit_at_1, parse, train
 
 TINY = {"model": "single_frame", "width": 0.03, "frame_size": 40, "batch_size": 4, "scale": 0.02, "validation_clips": 1}
@@ -279,3 +281,36 @@ def test_a_start_that_fails_leaves_no_folder_and_keeps_an_old_run(manifest, copi
         assert (copied / "model.keras").is_file()
     with pytest.raises(RunError, match="exists already"):
         train(manifest, copied, **FOUR_EPOCHS, weights="absent.weights.h5")
+
+
+def test_what_weights_have_seen_is_on_record(manifest, finished, tmp_path, capsys):
+    """The test videos of these data were trained on by the run that the weights are of; of its own data none were."""
+    folder, _ = finished
+    found = read_manifest(manifest)
+    turned = [dataclasses.replace(v, split={"train": "test", "val": "train"}[v.split]) for v in found.videos]
+    write_manifest(dataclasses.replace(found, videos=tuple(turned)), manifest.parent / "turned.csv")
+    options = {**TINY, "epochs": 1, "quiet": True, "weights": str(folder / "model.keras")}
+    train(manifest, tmp_path / "same", **options)
+    assert capsys.readouterr().err == ""
+    train(manifest.parent / "turned.csv", tmp_path / "second", **options)
+    words = "Split test: the network that this one started from has seen 8 of its 8 groups (8 of 8 videos)"
+    assert f"warning: {words}" in capsys.readouterr().err
+    run, first = (read_run(at) for at in (tmp_path / "second", folder))
+    assert run["pretrained"].pop("seen")["test"]["seen_videos"] == 8
+    assert run["pretrained"] == {
+        "path": str(folder / "model.keras"), "arguments": None, "class_names": ["calm", "wild"],
+        "data": str(manifest), "manifest_hash": first["manifest_hash"], "not_looked_for": "",
+        "weights_hash": weights_hash(load_network(folder)),
+    }  # fmt: skip
+    card = (tmp_path / "second" / "README.md").read_text().replace("\\", "")
+    assert words in card
+    assert "Started from the weights of run/model.keras (weights" in card
+    # weights that lie nowhere
+    shutil.copy(folder / "model.keras", tmp_path / "found.keras")
+    train(manifest, tmp_path / "third", **{**options, "weights": str(tmp_path / "found.keras"), "quiet": False})
+    assert "has seen these videos cannot be told" in capsys.readouterr().err
+    assert "which learnt classes that are not on record" in (tmp_path / "third" / "README.md").read_text()
+    with pytest.raises(RunError, match="has the weights in it that the run starts from"):
+        train(
+            manifest, tmp_path / "same", overwrite=True, **{**options, "weights": str(tmp_path / "same" / "last.keras")}
+        )

@@ -13,7 +13,7 @@ from videocnn.pages.run_record import find_warnings, read_record
 from videocnn.papertables import make_table
 from videocnn.trained_on import look_back, seen_before, seen_sentences
 
-GONE = "Whether the network that this one was fine-tuned from has seen these videos cannot be told"
+GONE = "Whether the network that this one started from has seen these videos cannot be told"
 
 
 def rows(root, splits, *, group="{0}_g{1}"):
@@ -101,7 +101,7 @@ def test_what_the_origin_started_from_counts_as_well(place):
     }  # fmt: skip
     (sentence,) = seen_sentences(back)
     assert sentence == (
-        "Split test: the network that this one was fine-tuned from has seen 4 of its 4 groups (8 of 8 videos) in "
+        "Split test: the network that this one started from has seen 4 of its 4 groups (8 of 8 videos) in "
         "training or validation. The figures measure memory."
     )
 
@@ -145,7 +145,7 @@ def test_report_and_card_say_it(tuned, tmp_path):
     assert any(words in warning for warning in find_warnings(read_record(tuned)))
     assert words in card_text(tuned).replace("\\", "")
     change(tuned, arguments={"regime": "scratch"})  # of the other network it has nothing
-    assert not any("fine-tuned from" in warning for warning in find_warnings(read_record(tuned)))
+    assert not any("started from" in warning for warning in find_warnings(read_record(tuned)))
     change(tuned, arguments={"regime": "top"})
     (tmp_path / "fold1" / "manifest.csv").unlink()
     assert any(warning.startswith(GONE) for warning in find_warnings(read_record(tuned)))

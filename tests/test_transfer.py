@@ -17,10 +17,9 @@ from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.predict import predict
 from videocnn.recipes import ArgumentError, TransferArguments
 from videocnn.runs import RunError
-from videocnn.saved import load_network
+from videocnn.saved import load_network, weights_hash
 from videocnn.train import train
 from videocnn.transfer import finetune
-from videocnn.transfer.features import weights_hash
 
 CLASSES = ("<script>alert(1)</script>", "calm")
 QUICK = {"batch_size": 4, "validation_clips": 1, "quiet": True}
@@ -174,9 +173,7 @@ def test_a_network_that_has_seen_the_test_videos_is_warned_of(manifest, tmp_path
     train(manifest.parent / "fold2.csv", tmp_path / "first", epochs=1, **tiny, **QUICK)
     capsys.readouterr()
     options = {**QUICK, "epochs": 1}
-    words = (
-        "warning: Split test: the network that this one was fine-tuned from has seen 3 of its 3 groups (3 of 3 videos)"
-    )
+    words = "warning: Split test: the network that this one started from has seen 3 of its 3 groups (3 of 3 videos)"
     finetune(tmp_path / "first" / "model.keras", manifest, tmp_path / "second", **options)
     assert words in capsys.readouterr().err
     finetune(tmp_path / "second", manifest, tmp_path / "third", **options)  # by way of another one

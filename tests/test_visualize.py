@@ -183,6 +183,7 @@ def test_runs_differ_by_marker_and_not_by_colour_only(run, tmp_path):
     assert len(lines) == 3  # no validation in the second
     assert lines[0].get_marker() == lines[1].get_marker() != lines[2].get_marker()
     assert lines[0].get_color() != lines[2].get_color()
+    assert [text.get_text() for text in plot_curves(other).legends[0].get_texts()] == ["train", "other"]
 
 
 def test_absent_empty_and_damaged_histories(tmp_path):

@@ -23,7 +23,7 @@ from videocnn.trained_on import origins, read_whole
 CARD = "README.md"
 # A file that does not begin with this line is somebody's own.
 OURS = "<!-- Written anew after every training and evaluation; delete this line to keep changes of your own. -->"
-NUM_CLASSES = 10  # named of a network that this one was fine-tuned from
+NUM_CLASSES = 10  # named of a network that this one started from
 SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~:@^$=\"']")
 
 
@@ -189,8 +189,9 @@ def _data(record: RunRecord) -> str:
 
 
 def _origins(settings: dict[str, Any]) -> list[str]:
-    """Return what is known of the networks that this one was fine-tuned from, the last one first."""
+    """Return what is known of the networks that this one started from, the last one first."""
     found = []
+    begun = "Fine-tuned from" if (settings.get("arguments") or {}).get("regime") else "Started from the weights of"
     for origin in origins(settings):
         names = origin.get("class_names") or ()
         classes = ", ".join(map(escape, names[:NUM_CLASSES])) + ", ..." * (len(names) > NUM_CLASSES)
@@ -200,9 +201,13 @@ def _origins(settings: dict[str, Any]) -> list[str]:
             data = f"the data set {_shown(origin['data'])} (manifest hash {manifest})"
         place = _shown(origin["path"]) if origin.get("path") else "a network in memory"
         weights = escape(str(origin.get("weights_hash"))[:12])
+        learnt = (
+            f"{len(names)} {'class' if len(names) == 1 else 'classes'}: {classes}"
+            if names
+            else "classes that are not on record"
+        )
         found.append(
-            f"{'and that' if found else 'Fine-tuned'} from {place} (weights {weights}), which learnt {len(names)} "
-            f"{'class' if len(names) == 1 else 'classes'}: {classes}; from {data}"
+            f"{'and that from' if found else begun} {place} (weights {weights}), which learnt {learnt}; from {data}"
         )
     return found
 
@@ -231,7 +236,7 @@ def _licence(record: RunRecord) -> str:
     if next(origins(record.settings), None) is None:
         return stated
     return (
-        f"{stated}\n\nThese weights were fine-tuned from others: the licence of those, and the videos that they learnt "
+        f"{stated}\n\nThese weights were trained from others: the licence of those, and the videos that they learnt "
         "from, bear on these as well."
     )
 

@@ -6,6 +6,7 @@ safe mode, which runs no code from a file, stays on.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -74,3 +75,13 @@ def load_network(path: str | os.PathLike) -> keras.Model:
             "videocnn.models.set_clip_spec(network, class_names=...)"
         )
     return network
+
+
+def weights_hash(network: keras.Model) -> str:
+    """Return the SHA-256 (hex) of a network's weights: names of layers, shapes and values."""
+    digest = hashlib.sha256()
+    for layer in network.layers:
+        for weight in layer.get_weights():
+            digest.update(f"{layer.name} {weight.dtype} {weight.shape}".encode())
+            digest.update(weight.tobytes())
+    return digest.hexdigest()

@@ -26,6 +26,7 @@ from videocnn.recipes import ArgumentError, TrainArguments
 from videocnn.runs import RunError, check_free, create_run, hardware, read_run, versions, write_json
 from videocnn.sources import video_errors
 from videocnn.spec import ClipSpec
+from videocnn.trained_on import started_from
 
 BUILDERS = {
     "single_frame": models.SingleFrame,
@@ -59,7 +60,7 @@ def train(
         gpus: share every batch among so many GPUs, or `"all"`; by default one device computes. A resumed run goes on
             with the devices it had unless others are given.
         logical: split the processor into so many devices and share among those, to try it without a GPU.
-        quiet: print nothing.
+        quiet: print nothing, unless `weights` have seen videos that the network would be measured on.
         **arguments: see `videocnn.recipes.TrainArguments`, which is also the command line's table.
 
     Returns:
@@ -83,10 +84,15 @@ def train(
         check_free(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
     network = build_network(arguments, manifest.class_names)
+    origin = {}
     if not resume:
         check_input(network, source, manifest, arguments)
+        if arguments.weights is not None:
+            if os.path.realpath(out) == os.path.dirname(os.path.realpath(arguments.weights)):
+                raise RunError(f"{out}: has the weights in it that the run starts from; give --out another folder")
+            origin = {"pretrained": started_from(arguments.weights, network, source, quiet=quiet)}
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
-    options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet}
+    options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet, **origin}
     return train_network(network, source, folder, arguments, **options)
 
 

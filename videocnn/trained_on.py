@@ -1,13 +1,14 @@
 """What a run has looked at: its settings in, its data out, and which videos of other data are among them.
 
-A network that is fine-tuned has seen what the one that it starts from was trained on (section 4.2 of the paper). Where
-test videos are among that, or of one group with such, their figures measure memory. TensorFlow is imported when data
-are opened, and not before.
+A network has seen what the one whose weights it starts from was trained on (section 4.2 of the paper). Where test
+videos are among that, or of one group with such, their figures measure memory. TensorFlow is imported when data are
+opened, and not before.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest
 from videocnn.row import is_url
+from videocnn.runs import read_run
 
 if TYPE_CHECKING:
+    import keras
+
     from videocnn.shard_reader import Shards
 
 
@@ -46,19 +50,19 @@ def find_data(settings: dict[str, Any]) -> tuple[Manifest | Shards | None, str]:
     return data, ""
 
 
-def read_whole(data: Manifest | Shards) -> Manifest:
-    """Return the manifest of the whole data set, also of shards that had to leave videos out."""
+def read_whole(data: str | os.PathLike | Manifest | Shards) -> Manifest:
+    """Return the manifest of a whole data set or of its path, also of shards that had to leave videos out."""
     from videocnn.evaluate import open_data
 
     return open_data(data)[1]
 
 
 def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
-    """Return which videos a network had seen before it was fine-tuned on a manifest, itself or where it came from.
+    """Return which videos a network had seen before it was trained on a manifest, itself or where it came from.
 
     Args:
-        pretrained: what `run.json` says of the network that is fine-tuned.
-        manifest: the data that it is fine-tuned and measured on.
+        pretrained: what `run.json` says of the network whose weights are started from.
+        manifest: the data that the new one is trained and measured on.
 
     Returns:
         Plain values: `seen`, as `seen_before` says, of all data that are still there; `not_looked_for`, why other
@@ -72,6 +76,51 @@ def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
         else:
             looked.append(read_whole(data))
     return {"seen": seen_before(*looked, manifest), "not_looked_for": "; ".join(reasons)}
+
+
+def started_from(weights: str, network: keras.Model, source: Any, *, quiet: bool) -> dict[str, Any]:
+    """Return what `run.json` says of the file of weights that a network was given; warn of videos they have seen.
+
+    Args:
+        weights: the file.
+        network: the network that was given them.
+        source: what the network is going to be trained and measured on.
+        quiet: print nothing but warnings of test videos.
+    """
+    from videocnn.saved import weights_hash
+
+    origin = {**find_origin(weights), "weights_hash": weights_hash(network)}
+    return origin | warn_of_seen(origin, read_whole(source), quiet=quiet)
+
+
+def find_origin(network: str | os.PathLike | None) -> dict[str, Any]:
+    """Return what `run.json` is to say of a network whose weights a run starts from, as far as its own folder tells.
+
+    Args:
+        network: a run folder or a file, which may lie in one; None for a network in memory.
+    """
+    path = None if network is None else os.fspath(network)
+    # A file tells nothing of the arguments, but where it lies in its run folder still, what it was trained on.
+    folders = [] if path is None else [at for at in (Path(path), Path(path).parent) if (at / "run.json").is_file()]
+    known = read_run(folders[0]) if folders else {}
+    regime = (known.get("arguments") or {}).get("regime")
+    return {
+        "path": path,
+        "class_names": known.get("class_names") or [],
+        **{name: known.get(name) for name in ("data", "manifest_hash")},
+        "arguments": known.get("arguments") if folders and os.path.isdir(path) else None,
+        # what it started from itself
+        **({"pretrained": known["pretrained"]} if known.get("pretrained") and regime != "scratch" else {}),
+    }
+
+
+def warn_of_seen(pretrained: dict[str, Any], manifest: Manifest, *, quiet: bool) -> dict[str, Any]:
+    """Return what `look_back` finds, and print what people must know of it; of test videos also when `quiet`."""
+    back = look_back(pretrained, manifest)
+    for sentence in seen_sentences(back):
+        if not quiet or back["seen"].get("test", {}).get("seen_videos"):
+            print(f"warning: {sentence}", file=sys.stderr)
+    return back
 
 
 def origins(settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -134,13 +183,13 @@ def seen_sentences(back: dict[str, Any]) -> list[str]:
                 "val": "training. They choose the weights by memory.",
             }[split]
             found.append(
-                f"Split {split}: the network that this one was fine-tuned from has seen {counts['seen_groups']} of its "
+                f"Split {split}: the network that this one started from has seen {counts['seen_groups']} of its "
                 f"{counts['num_groups']} groups ({counts['seen_videos']} of {counts['num_videos']} videos) in "
                 f"{effect}"
             )
     if back.get("not_looked_for") != "":
         found.append(
-            "Whether the network that this one was fine-tuned from has seen these videos cannot be told: its data are "
+            "Whether the network that this one started from has seen these videos cannot be told: its data are "
             "not on record, not there, or have changed."
         )
     return found

@@ -192,7 +192,7 @@ def data_warnings(record: RunRecord) -> list[str]:
 
 
 def origin_warnings(record: RunRecord) -> list[str]:
-    """Return what is to be said of the videos that the network which was fine-tuned had seen."""
+    """Return what is to be said of the videos that the network whose weights it started from had seen."""
     pretrained = next(origins(record.settings), None)
     if pretrained is None:
         return []

@@ -78,10 +78,14 @@ def sort_runs(
     folds, left_out = [], {}
     for name in run_names(runs):
         try:
-            if list(fold_folders(name)) == [""]:
-                found.append(read_evaluated(name, split, ungrouped=ungrouped))
-            else:
+            if list(fold_folders(name)) != [""]:
                 folds.append(name)
+                continue
+            run = read_evaluated(name, split, ungrouped=ungrouped)
+            if run.weights:
+                left_out[name] = f"{name}: {run.weights}; the tables are of random weights and of regimes"
+            else:
+                found.append(run)
         except VideoCNNError as error:
             left_out[name] = str(error)
     # A run from scratch is the fourth regime where there are others, and a network like any other where there are none.

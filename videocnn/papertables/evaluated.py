@@ -52,6 +52,12 @@ class EvaluatedRun:
         return self.arguments.get("regime")
 
     @property
+    def weights(self) -> str:
+        """That it started from the weights of another run, in words; "" for random ones and for those of a regime."""
+        file = self.arguments.get("weights")
+        return f"was started from the weights in {file}" if file else ""
+
+    @property
     def key(self) -> str:
         """Network and stream, as the rows of Table 1 are named."""
         difference = "/difference" if self.arguments.get("frame_difference") else ""
@@ -167,7 +173,7 @@ def by_key(runs: Iterable[EvaluatedRun]) -> dict[str, EvaluatedRun]:
     """Return runs by network and stream.
 
     Raises:
-        PaperTableError: two runs of one network and stream, or a run that was fine-tuned.
+        PaperTableError: two runs of one network and stream, or a run that did not start from random weights.
     """
     found: dict[str, EvaluatedRun] = {}
     for run in runs:
@@ -175,6 +181,10 @@ def by_key(runs: Iterable[EvaluatedRun]) -> dict[str, EvaluatedRun]:
             raise PaperTableError(
                 f"{run.name}: was fine-tuned (regime {run.regime}); this table compares networks trained from random "
                 "weights, tables 3 and 4 are for fine-tuned ones"
+            )
+        if run.weights:
+            raise PaperTableError(
+                f"{run.name}: {run.weights}; this table compares networks trained from random weights"
             )
         if run.key in found:
             raise PaperTableError(f"{found[run.key].name} and {run.name} are both {run.label}; give one of each")

@@ -193,13 +193,3 @@ def held_out_features(frozen: keras.Model, held_out: Iterable[Batch], batch_size
 def features_key(**what: Any) -> str:
     """Return the SHA-256 (hex) of plain JSON values: all that features depend on."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-
-def weights_hash(network: keras.Model) -> str:
-    """Return the SHA-256 (hex) of a network's weights: names of layers, shapes and values."""
-    digest = hashlib.sha256()
-    for layer in network.layers:
-        for weight in layer.get_weights():
-            digest.update(f"{layer.name} {weight.dtype} {weight.shape}".encode())
-            digest.update(weight.tobytes())
-    return digest.hexdigest()

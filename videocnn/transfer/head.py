@@ -17,10 +17,11 @@ from videocnn.evaluate import open_data
 from videocnn.optimization import make_schedule
 from videocnn.recipes import ARCHITECTURE, TransferArguments
 from videocnn.runs import RunError, read_run, versions, write_json
+from videocnn.saved import weights_hash
 from videocnn.sources import video_errors
 from videocnn.spec import ClipSpec
 from videocnn.train import compile_trainer, describe, input_options, kept_model, record_devices, validation_clips
-from videocnn.transfer.features import Features, features_key, held_out_features, keep_features, weights_hash
+from videocnn.transfer.features import Features, features_key, held_out_features, keep_features
 from videocnn.transfer.network import split_network
 
 

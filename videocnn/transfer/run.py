@@ -6,7 +6,6 @@ Section 4.2 of the paper. What the run computes is a function of the trained net
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,13 @@ import keras
 
 from videocnn import clips
 from videocnn.distribute import open_devices
-from videocnn.evaluate import open_data
 from videocnn.groups import check_trainable
 from videocnn.models import clip_spec
 from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments
 from videocnn.runs import RunError, check_free, create_run, read_run
-from videocnn.saved import load_network
+from videocnn.saved import load_network, weights_hash
 from videocnn.train import check_input, train_network
-from videocnn.trained_on import look_back, seen_sentences
-from videocnn.transfer.features import weights_hash
+from videocnn.trained_on import find_origin, read_whole, warn_of_seen
 from videocnn.transfer.head import train_head
 from videocnn.transfer.network import architecture, learning_layers, transfer_network
 
@@ -74,7 +71,11 @@ def finetune(
     chosen = resumed(out, arguments) if resume else None
     devices = open_devices(gpus, logical, resume=out if resume else None)
     pretrained = network if isinstance(network, keras.Model) else load_network(network)
-    origin = describe_origin(network, pretrained)
+    origin = {
+        **find_origin(None if isinstance(network, keras.Model) else network),
+        "weights_hash": weights_hash(pretrained),
+        "class_names": list(clip_spec(pretrained).class_names),
+    }
     chosen = chosen or resolved(pretrained, origin, arguments)
     if chosen.features and len(devices) > 1:
         raise ArgumentError("--gpus, --logical: kept features are trained on one device; add --no-features")
@@ -88,39 +89,13 @@ def finetune(
         pretrained, manifest.class_names, chosen.regime, chosen.dropout, chosen.seed, dtype=chosen.dtype
     )
     if chosen.regime != "scratch":
-        origin |= look_back(origin, open_data(source)[1])
-        for sentence in seen_sentences(origin):
-            if not quiet or origin["seen"].get("test", {}).get("seen_videos"):
-                print(f"warning: {sentence}", file=sys.stderr)
+        origin |= warn_of_seen(origin, read_whole(source), quiet=quiet)
     if not resume:
         check_input(tuned, source, manifest, chosen)
     folder = Path(out) if resume else new_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(chosen.seed)
     options = {"resume": resume, "devices": devices, "quiet": quiet, "pretrained": origin}
     return (train_head if chosen.features else train_network)(tuned, source, folder, chosen, **options)
-
-
-def describe_origin(network: keras.Model | str | os.PathLike, pretrained: keras.Model) -> dict[str, Any]:
-    """Return what `run.json` says of the network that is fine-tuned: where it lies and what it was trained on."""
-    path = None if isinstance(network, keras.Model) else os.fspath(network)
-    # a file tells nothing of the arguments, but where it lies in its run folder still, what it was trained on
-    folders = [] if path is None else [folder for folder in (Path(path), Path(path).parent) if is_run(folder)]
-    known = read_run(folders[0]) if folders else {}
-    regime = (known.get("arguments") or {}).get("regime")
-    return {
-        "path": path,
-        "weights_hash": weights_hash(pretrained),
-        "class_names": list(clip_spec(pretrained).class_names),
-        **{name: known.get(name) for name in ("data", "manifest_hash")},
-        "arguments": known.get("arguments") if folders and os.path.isdir(path) else None,
-        # what it was fine-tuned from itself
-        **({} if regime in (None, "scratch") else {"pretrained": known.get("pretrained")}),
-    }
-
-
-def is_run(folder: Path) -> bool:
-    """Return whether a path is that of a run folder."""
-    return (folder / "run.json").is_file()
 
 
 def resolved(pretrained: keras.Model, origin: dict[str, Any], given: dict[str, Any]) -> TransferArguments:

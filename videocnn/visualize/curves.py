@@ -42,6 +42,7 @@ def plot_curves(
         named = [(Path(run).name, run) for run in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
+    lines = {}
     for number, (_, folder) in enumerate(named):
         history = read_history(folder)
         position = history["epoch"] if over == "epoch" else history["seconds"] / 60
@@ -51,6 +52,7 @@ def plot_curves(
                 values = history.get(prefix + name)
                 if values is None or np.isnan(values).all():
                     continue
+                lines["val" if prefix else "train"] = line
                 known = ~np.isnan(values)  # validation is not held after every epoch
                 axes.plot(
                     position[known],
@@ -69,7 +71,7 @@ def plot_curves(
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set_ylim(0, 1)
-    keys = [Line2D([], [], color="black", linestyle=line, label=name) for line, name in (("-", "train"), ("--", "val"))]
+    keys = [Line2D([], [], color="black", linestyle=line, label=name) for name, line in lines.items()]
     for number, (name, _) in enumerate(named):
         colour, marker = STYLES[number % len(STYLES)]
         keys.append(Line2D([], [], color=colour, marker=marker, label=plain(name)))
