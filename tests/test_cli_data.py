@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -63,9 +62,7 @@ def test_help_loads_nothing_heavy():
         "heavy = {'tensorflow', 'keras', 'av', 'numpy', 'matplotlib', 'PIL'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    begin = time.monotonic()
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, capture_output=True)
-    assert time.monotonic() - begin < 10  # a loaded machine; what keeps it under half a second is the line above
 
 
 def test_folder_says_what_it_wrote(source, tmp_path):
@@ -129,6 +126,14 @@ def test_ucf101_end_to_end(source, tmp_path):
     result = run(*arguments, "--val-groups", "1;2")
     assert result.exit_code == 2
     assert "8,9,10, or none" in result.stderr
+
+
+def test_check_tells_of_a_place_without_room_for_its_list_before_the_work(manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr("videocnn.check.check", lambda *_, **__: pytest.fail("work that cannot be kept"))
+    (tmp_path / "file").touch()
+    result = run("check", manifest, "--quiet", "--out", tmp_path / "file" / "bad.csv")
+    assert result.exit_code == 1
+    assert "no file can be written there" in result.stderr
 
 
 def test_check_lists_the_bad_ones(manifest, tmp_path):

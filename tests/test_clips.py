@@ -177,7 +177,7 @@ def test_short_videos(manifest, caplog):
         ({"seed": -1}, "seed=-1"),
         ({"short": "loop"}, "'loop'"),
         ({"augment": "sepia"}, "'sepia'"),
-        ({"cache": True, "cache_limit": 1e-4}, r"570,240 bytes.*limit is 0\.0001 GiB"),
+        ({"cache": True, "cache_limit": 1e-4}, r"needs 0\.000531 GiB.*and 0\.0001 GiB are left"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_first_batch(manifest, change, message):

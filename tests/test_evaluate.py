@@ -1,8 +1,10 @@
 """Views -> clip -> video, against scores worked out by hand on real small files; refusals; what a run folder keeps."""
 
 import dataclasses
+import errno
 import io
 import json
+import os
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from videos import write_counting_video, write_video
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import EvaluationError, evaluate, matched_labels, score_clips
 from videocnn.manifest import Manifest, Skip, Video
+from videocnn.runs import RunError
 from videocnn.saved import SavedNetworkError, load_network
 from videocnn.scores import read_scores, write_scores
 from videocnn.tables import print_result
@@ -197,6 +200,17 @@ def test_nothing_scored_and_an_empty_split_are_errors(data, run):
     with pytest.raises(VideoCNNError, match="'val'"):
         evaluate(run, data, split="val", quiet=True)
     assert not (run / "metrics.json").exists()
+
+
+def test_a_folder_that_takes_no_files_is_told_before_the_work(data, run, monkeypatch, tmp_path):
+    monkeypatch.setattr("videocnn.evaluate.score_clips", lambda *_, **__: pytest.fail("work that cannot be kept"))
+    monkeypatch.setattr("tempfile.TemporaryFile", denied)
+    with pytest.raises(RunError, match=r"run: no file can be written there \(Permission denied\)"):
+        evaluate(run, data, quiet=True)
+
+
+def denied(*_, **__):
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def test_a_diverged_network_is_an_error(data):

@@ -162,6 +162,21 @@ def test_absent_files_and_folders(tmp_path):
         read_manifest(tmp_path)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+def test_two_paths_to_one_file_are_refused(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "0.mp4").write_bytes(b"x")
+    os.symlink(tmp_path / "a" / "0.mp4", tmp_path / "b" / "1.mp4")
+    os.symlink(tmp_path / "a", tmp_path / "c")
+    text = "path,labels,split,group,num_frames,fps\na/0.mp4,x,train,,,\n{},y,test,,,\n"
+    for other in ("b/1.mp4", "c/0.mp4"):
+        (tmp_path / "m.csv").write_text(text.format(other))
+        with pytest.raises(ManifestError, match=f"'{other}' and 'a/0.mp4' are one file by a link; keep one row"):
+            read_manifest(tmp_path / "m.csv")
+        assert len(read_manifest(tmp_path / "m.csv", check_files=False)) == 2
+
+
 def test_classes_of_a_model(put):
     manifest = read_manifest(put(TWO), class_names=("sink", "other", "rise"))
     assert manifest.class_names == ("sink", "other", "rise")

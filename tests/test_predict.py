@@ -15,7 +15,7 @@ from interrupts import listen_to_ctrl_c
 from typer.testing import CliRunner
 from videos import write_counting_video, write_video
 
-from videocnn.evaluate import evaluate
+from videocnn.evaluate import EvaluationError, evaluate
 from videocnn.manifest import Manifest, Video
 from videocnn.predict import PredictError, predict
 from videocnn.saved import SavedNetworkError
@@ -100,6 +100,21 @@ def test_absent_files_and_empty_folders(model, tmp_path):
         predict(model, tmp_path / "empty")
     with pytest.raises(PredictError, match="nothing to predict"):
         predict(model, [])
+
+
+def test_urls_are_read_as_urls(model, folder):
+    url = f"file://{folder / 'b.mp4'}"
+    (prediction,) = predict(model, url)
+    assert (prediction.path, prediction.error) == (url, None)
+    assert prediction.labels == predict(model, folder / "b.mp4")[0].labels
+
+
+@pytest.mark.parametrize("gain", [float("nan"), 3.0])
+def test_outputs_that_are_no_probabilities_are_refused(folder, gain):
+    broken = colour_network()
+    broken.get_layer("predictions").activation = lambda x: gain * x
+    with pytest.raises(EvaluationError, match=r"\.mp4: the network's outputs are no probabilities"):
+        predict(broken, folder)
 
 
 def test_a_file_named_twice_is_predicted_twice(model, folder):
@@ -214,7 +229,8 @@ def test_ctrl_c_ends_with_130(model, tmp_path):
             assert process.poll() is None
         time.sleep(1)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        process.communicate(timeout=120)
+        assert process.returncode == 130
     finally:
         process.kill()
         process.communicate()

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from videocnn.recipes import ArgumentError, TrainArguments
@@ -68,3 +70,23 @@ def test_every_argument_says_what_it_is():
     for field in dataclasses.fields(TrainArguments):
         assert field.metadata["help"]
         assert "default" in field.metadata["recipes"] or {"paper", "modern"} == set(field.metadata["recipes"])
+
+
+def test_values_become_what_json_can_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"seed": np.int64(3), "learning_rate": np.float32(0.25), "cache": np.True_, "weights": Path("a.keras")}
+    stored = TrainArguments(**given, minutes=2).resolve().to_config()
+    assert json.loads(json.dumps(stored)) == stored
+    assert (stored["seed"], stored["learning_rate"], stored["cache"]) == (3, 0.25, True)
+    assert stored["weights"] == str(tmp_path / "a.keras")
+    assert type(stored["minutes"]) is int  # as it was given
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("seed", 1.5, "1.5 is no whole number"), ("epochs", "3", "'3' is no whole number"), ("width", "x", "'x' is no n"),
+     ("cache", 7, "7 is no yes or no"), ("model", 3, "3 is no text"), ("weights", 3.5, "3.5 is no text")],
+)  # fmt: skip
+def test_values_of_another_kind_are_refused_by_name(name, value, words):
+    with pytest.raises(ArgumentError, match=f"--{name}: {words}"):
+        TrainArguments(**{name: value}).resolve()

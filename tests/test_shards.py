@@ -21,6 +21,7 @@ import videocnn.shards as writer_module
 from videocnn import shard_record
 from videocnn.clips import eval_clips, open_source, train_clips
 from videocnn.manifest import Manifest, Video, write_manifest
+from videocnn.parallel import sole_writer
 from videocnn.shard_reader import ShardFrames
 from videocnn.shards import ShardError, assign_shards, open_shards, write_shards
 from videocnn.spec import ClipSpec
@@ -202,7 +203,7 @@ def test_other_videos_or_settings_are_refused(manifest, folder, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ShardError, match=r"not empty.*letter\.txt"):
         write_shards(manifest, tmp_path, **OPTIONS)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "letter.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".writing-lock", "letter.txt"]
 
 
 def test_impossible_settings_are_refused(manifest, tmp_path):
@@ -308,8 +309,8 @@ def test_a_disk_that_fills_after_some_shards_keeps_those(manifest, tmp_path, mon
 def test_a_second_writer_is_refused(manifest, tmp_path):
     with (
         writer_module.writing(tmp_path),
-        writer_module.sole_writer(tmp_path),
-        pytest.raises(ShardError, match="another job"),
+        sole_writer(tmp_path, ShardError("the first one")),
+        pytest.raises(ShardError, match="another job is writing these shards"),
     ):
         write_shards(manifest, tmp_path, **OPTIONS)
 

@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 from videos import counting_frames, write_counting_video, write_video
 
+from videocnn.evaluate import EvaluationError
 from videocnn.pages.video import page_video
 from videocnn.predict import PredictError, predict
 from videocnn.saved import SavedNetworkError
@@ -93,7 +94,7 @@ def test_errors_name_the_file(network, tmp_path):
 def test_outputs_that_are_no_probabilities_are_refused(film, gain):
     broken = colour_network()
     broken.get_layer("predictions").activation = lambda x: gain * x
-    with pytest.raises(PredictError, match=r"film\.mp4: the network's outputs are no probabilities"):
+    with pytest.raises(EvaluationError, match=r"film\.mp4: the network's outputs are no probabilities"):
         score_timeline(broken, film)
 
 
@@ -253,6 +254,14 @@ def test_one_bad_file_does_not_stop_the_others(run_cli, model, tmp_path):
     page = (tmp_path / "out" / "a.html").read_text()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
+
+
+def test_a_name_that_is_too_long_for_its_page_stops_no_other(model, tmp_path):
+    for name in ("長" * 83 + "ab", "b"):  # of 255 bytes with its suffix
+        write_counting_video(tmp_path / f"{name}.mp4", 8)
+    results = predict_timelines(model, tmp_path, tmp_path / "out", quiet=True)
+    assert [bool(result.error) for result in results] == [False, True]
+    assert "could not be written (File name too long)" in results[1].error
 
 
 def test_json_names_the_files(run_cli, model, film, tmp_path):

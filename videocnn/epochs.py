@@ -6,6 +6,7 @@ A Keras callback that turns the events of `fit` into the files of a run folder.
 from __future__ import annotations
 
 import json
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -18,7 +19,7 @@ from videocnn.distribute import Devices
 from videocnn.evaluate import predict_function
 from videocnn.parallel import progress_bar
 from videocnn.recipes import TrainArguments
-from videocnn.runs import RunError, write_file, write_history, write_json
+from videocnn.runs import RunError, forget_figures, write_file, write_history, write_json
 
 
 class RunKeeper(keras.callbacks.Callback):
@@ -96,6 +97,11 @@ class RunKeeper(keras.callbacks.Callback):
         return self.state["finished"]
 
     def on_train_begin(self, logs=None):
+        gone = forget_figures(self.folder)
+        if gone and not self.quiet:
+            print(
+                f"{self.folder}: {', '.join(gone)} measured weights that now go on learning: removed", file=sys.stderr
+            )
         self.started = time.monotonic()
         self.first_step = self.step = self.state["epoch"] * self.steps_per_epoch
         self.bar = progress_bar("clips", quiet=self.quiet)

@@ -24,7 +24,7 @@ from videocnn.manifest import Manifest, Skip, Video, read_manifest, write_skips
 from videocnn.models import clip_spec
 from videocnn.parallel import progress_bar
 from videocnn.row import is_url
-from videocnn.runs import hardware, write_json
+from videocnn.runs import check_writable, hardware, write_json
 from videocnn.saved import load_network
 from videocnn.scores import Scores, read_metrics, summarize, write_scores
 from videocnn.shard_reader import COPY, Shards, open_shards
@@ -81,6 +81,8 @@ def evaluate(
     devices = open_devices(gpus, logical)
     network = devices.place(run if isinstance(run, keras.Model) else load_network(run))
     folder = None if isinstance(run, keras.Model) or not Path(run).is_dir() else Path(run)
+    if folder is not None:
+        check_writable(folder)
     spec = clip_spec(network)
     data, whole = open_data(source)
     videos = clips.open_source(data).select(split).videos
@@ -110,7 +112,8 @@ def evaluate(
         manifest_hash=whole.hash,
         num_views=num_views,
     )
-    check_probabilities(kept)
+    for path, scores in zip(kept.paths, kept.clip_scores, strict=True):
+        check_probabilities(path, scores)
     result = {
         **summarize(kept, seed=seed),
         "num_skipped": len(skips),
@@ -237,11 +240,10 @@ def score_clips(
     return (np.zeros((0, num_clips, 0), np.float32) if sums is None else sums[scored] / num_views), scored
 
 
-def check_probabilities(scores: Scores) -> None:
-    """Raise `EvaluationError` unless all scores are probabilities: averaging anything else means nothing."""
-    wrong = ~((scores.clip_scores >= 0) & (scores.clip_scores <= 1.0001)).all(axis=(1, 2))  # NaN is neither
-    if wrong.any():
+def check_probabilities(path: str, scores: np.ndarray) -> None:
+    """Raise `EvaluationError` unless all scores of a video are probabilities: averaging anything else means nothing."""
+    if not ((scores >= 0) & (scores <= 1.0001)).all():  # NaN is neither
         raise EvaluationError(
-            f"{scores.paths[int(wrong.argmax())]}: the network's outputs are no probabilities; it has diverged (train "
-            'it with a lower rate), or was built without classifier_activation="softmax"'
+            f"{path}: the network's outputs are no probabilities; it has diverged (train it with a lower rate), or was "
+            'built without classifier_activation="softmax"'
         )

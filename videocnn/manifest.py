@@ -105,7 +105,8 @@ def read_manifest(
     Args:
         path: the CSV file; its folder is where relative paths start.
         class_names: the classes of a trained model, in their order; a label that is not among them is an error.
-        check_files: whether every path (URLs apart) must be there; false where only the text is of interest.
+        check_files: whether every path (URLs apart) must be there and be a file of its own; false where only the text
+            is of interest.
 
     Raises:
         ManifestError: a bad value (with its line), an unknown label, no video, absent or repeated files, a group on
@@ -133,6 +134,7 @@ def read_manifest(
         manifest = Manifest(tuple(videos), None if class_names is None else tuple(class_names), Path(path).parent)
         if check_files:
             check_present(manifest)
+            check_links(manifest)
         check_groups(manifest)
     except ManifestError as error:
         raise ManifestError(f"{path}: {error}") from None
@@ -181,6 +183,23 @@ def check_present(manifest: Manifest) -> None:
         raise ManifestError(
             f"{len(absent)} of {len(manifest)} videos are not there: {names}; relative paths start at {manifest.root}"
         )
+
+
+def check_links(manifest: Manifest) -> None:
+    """Raise `ManifestError` when two paths lead to one file: it could be trained on and tested on."""
+    folders = functools.cache(os.path.realpath)
+    seen: dict[str, str] = {}
+    for video in manifest.videos:
+        if is_url(video.path):
+            continue
+        folder, name = os.path.split(manifest.file(video))
+        file = os.path.join(folders(folder), name)
+        file = os.path.realpath(file) if os.path.islink(file) else file
+        if file in seen:
+            raise ManifestError(
+                f"{video.path!r} and {seen[file]!r} are one file by a link; keep one row and join its labels by '|'"
+            )
+        seen[file] = video.path
 
 
 def check_groups(manifest: Manifest) -> None:

@@ -8,15 +8,17 @@ Ctrl-C or by a fault, so that nobody waits for the rest of a long video.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from videocnn.errors import VideoCNNError
 
 Item = TypeVar("Item")
-
+LOCK = ".writing-lock"  # begins as all files do that are no part of a folder's content
 
 _worker = threading.local()  # .ended: the event of the job that a thread works for
 
@@ -85,3 +87,19 @@ def map_parallel(
     finally:
         ended.set()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path, refusal: VideoCNNError) -> Iterator[None]:
+    """Raise `refusal` while another job writes in a folder; the lock ends with its process, however that ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock; there, starting a second job is the user's own risk
+        yield
+        return
+    with open(folder / LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
+        yield

@@ -16,11 +16,11 @@ import keras
 from videocnn import clips
 from videocnn.datasets.folder import EXTENSIONS
 from videocnn.errors import VideoCNNError
-from videocnn.evaluate import predict_function, score_clips
+from videocnn.evaluate import check_probabilities, predict_function, score_clips
 from videocnn.manifest import Manifest, Skip
 from videocnn.models import clip_spec, decode_predictions
 from videocnn.parallel import map_parallel
-from videocnn.row import Video, check_video_row
+from videocnn.row import Video, check_video_row, is_url
 from videocnn.sampling import ClipError, even_clips
 from videocnn.saved import load_network
 from videocnn.spec import ClipSpec
@@ -75,6 +75,7 @@ def predict(
     Raises:
         SavedNetworkError: `model` is no network of this package.
         PredictError: no path, or a folder without a video.
+        EvaluationError: the network gives no probabilities.
         VideoCNNError: an argument is impossible.
 
     Example:
@@ -99,6 +100,8 @@ def predict(
         )
         paths_scored = [manifest.videos[row].path for row in scored]
         if len(scored):
+            for path, scores in zip(paths_scored, clip_scores, strict=True):
+                check_probabilities(path, scores)
             labels = decode_predictions(clip_scores.mean(axis=1), spec.class_names, top)
             found = {path: tuple(row) for path, row in zip(paths_scored, labels, strict=True)}
         errors |= {skip.path: skip.reason for skip in skips}
@@ -131,7 +134,7 @@ def find_files(paths: Sequence[str | os.PathLike]) -> list[str]:
 
 
 def _key(file: str) -> str:
-    return os.path.abspath(file)
+    return file if is_url(file) else os.path.abspath(file)
 
 
 def probe_files(

@@ -10,6 +10,9 @@ The paper's recipe (section 3.3): SGD, momentum 0.9, weight decay 5e-4, batches 
 from __future__ import annotations
 
 import dataclasses
+import operator
+import os
+from collections.abc import Iterable
 from typing import Any
 
 from videocnn.errors import VideoCNNError
@@ -19,6 +22,9 @@ STREAMS = ("full", "multires", "fovea", "context")
 REGIMES = ("scratch", "top", "top3", "all")
 # What a network that is fine-tuned has settled already.
 ARCHITECTURE = ("model", "stream", "width", "norm", "head", "frame_size", "frame_difference", "scale", "weights")
+
+
+NAMES_OF_KINDS = {int: "whole number", float: "number", bool: "yes or no (True or False)", str: "text"}
 
 
 class ArgumentError(VideoCNNError, ValueError):
@@ -125,7 +131,9 @@ class TrainArguments:
             ArgumentError: a value is not among the choices or out of range.
         """
         fields = dataclasses.fields(self)
-        given = {field.name: getattr(self, field.name) for field in fields}
+        given = {
+            field.name: plain_value(field.name, getattr(self, field.name), field.metadata["kind"]) for field in fields
+        }
         check_choice("recipe", self.recipe, ("paper", "modern"))
         filled = {
             field.name: self.default_of(field) if given[field.name] is None else given[field.name] for field in fields
@@ -211,6 +219,32 @@ class TransferArguments(TrainArguments):
         if resolved.features and resolved.regime in ("scratch", "all"):
             raise ArgumentError(f"--features: --regime {resolved.regime} freezes no layer; leave --features out")
         return resolved
+
+
+def check_names(function: str, given: Iterable[str], table: type[TrainArguments]) -> None:
+    """Raise `ArgumentError` for names that the table does not have."""
+    unknown = sorted(set(given) - set(table.__dataclass_fields__))
+    if unknown:
+        raise ArgumentError(f"{function}() has no argument {', '.join(unknown)}; see videocnn.recipes.{table.__name__}")
+
+
+def plain_value(name: str, value: Any, kind: type) -> Any:
+    """Return a value as JSON can hold it: paths as absolute text, NumPy's numbers as Python's.
+
+    Raises:
+        ArgumentError: it is of another kind.
+    """
+    try:
+        if value is None or (kind is float and type(value) in (int, float)):
+            return value
+        if name == "weights":
+            return os.path.abspath(value)
+        if kind is bool and value not in (True, False):
+            raise TypeError
+        return {int: operator.index, bool: bool, float: float, str: os.fspath}[kind](value)
+    except (TypeError, ValueError):
+        option = f"--{name.replace('_', '-')}"
+        raise ArgumentError(f"{option}: {value!r} is no {NAMES_OF_KINDS[kind]}") from None
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ metrics.json, scores_*.npz and pictures come later, from evaluation
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import errno
 import io
@@ -18,6 +19,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +31,7 @@ from videocnn import __version__
 from videocnn.errors import VideoCNNError
 from videocnn.parallel import default_workers
 
-WRITING = ".writing-"  # what the name of a file begins with until it is whole
+WRITING = ".writing-"  # what the name of a file begins with until it is whole; that of a lock, too
 
 
 class RunError(VideoCNNError):
@@ -42,14 +44,15 @@ def write_file(path: Path, write: Callable[[Path], None]) -> None:
     Raises:
         RunError: the disk is full or the folder cannot be written; an older file of that name is left as it was.
     """
-    temporary = path.with_name(WRITING + path.name)
+    temporary = path.with_name(WRITING + path.name[-50:])  # no longer than the system takes, whatever the name
     try:
         write(temporary)
         with open(temporary, "rb+") as stream:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there, for the reason that is reported
+            temporary.unlink()
         # HDF5 reports a full disk in its message and not by number.
         full = error.errno == errno.ENOSPC or "No space left" in str(error)
         mend = "free some space, then go on with --resume" if full else "check the folder and its permissions"
@@ -108,6 +111,24 @@ def read_run(folder: str | os.PathLike) -> dict[str, Any]:
         raise RunError(f"{folder}: is not a run folder (no run.json); give the --out of `videocnn train`") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}); train the run again") from error
+
+
+def check_writable(folder: str | os.PathLike) -> None:
+    """Make a folder if it is missing, and raise `RunError` if it takes no files: now, and not after hours of work."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RunError(f"{folder}: no file can be written there ({error.strerror}); check its permissions") from error
+
+
+def forget_figures(folder: Path) -> list[str]:
+    """Remove what evaluation wrote of weights that go on learning, and return the names of the files."""
+    files = [file for pattern in ("metrics.json", "scores_*.npz", "skipped_*.csv") for file in folder.glob(pattern)]
+    for file in files:
+        file.unlink()
+    return sorted(file.name for file in files)
 
 
 def write_history(folder: Path, rows: list[dict[str, Any]]) -> None:

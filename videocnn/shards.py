@@ -19,7 +19,7 @@ import numpy as np
 
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Skip, read_manifest, write_manifest, write_skips
-from videocnn.parallel import map_parallel
+from videocnn.parallel import map_parallel, sole_writer
 from videocnn.sampling import pass_order
 from videocnn.shard_reader import (
     COPY,
@@ -82,7 +82,8 @@ def write_shards(
     values = (list(frame_size), crop_to_aspect_ratio, quality, videos_per_shard, frames_per_shard)
     settings = dict(zip(SETTINGS, values, strict=True))
     out = Path(out)
-    with writing(out), sole_writer(out):
+    busy = ShardError(f"{out}: another job is writing these shards; wait for it, or end it")
+    with writing(out), sole_writer(out, busy):
         manifest, index = claim(manifest, out, settings)
         shards = assign_shards(manifest, videos_per_shard, frames_per_shard)
         write_missing(manifest, out, shards, index, workers=workers, quiet=quiet)
@@ -254,19 +255,3 @@ def writing(out: Path) -> Iterator[None]:
             f"{out}: cannot be written ({error}){free}. Mend that and run the same command again: "
             "finished shards are kept"
         ) from error
-
-
-@contextlib.contextmanager
-def sole_writer(out: Path) -> Iterator[None]:
-    """Refuse a second job on the same folder while one is at work; the lock ends with its process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock; there, starting a second job is the user's own risk
-        yield
-        return
-    with open(out / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ShardError(f"{out}: another job is writing these shards; wait for it, or end it") from None
-        yield

@@ -48,6 +48,11 @@ class FileFrames:
             )
 
 
+def cached_gib(lengths: Sequence[int], region_size: tuple[int, int]) -> float:
+    """Return how many GiB the frames of videos of some lengths take in memory, uint8 RGB."""
+    return sum(lengths) * region_size[0] * region_size[1] * 3 / GIB
+
+
 class CachedFrames:
     """Frames of another source, kept in memory from the first time that a video is asked for.
 
@@ -67,12 +72,11 @@ class CachedFrames:
             ClipError: they would take more.
         """
         self.source, self.lengths, self.region_size = source, list(lengths), source.region_size
-        height, width = self.region_size
-        self.nbytes = sum(self.lengths) * height * width * 3
-        if self.nbytes > limit * GIB:
+        needed = cached_gib(self.lengths, self.region_size)
+        if needed > limit:
             raise ClipError(
-                f"cache=True needs {self.nbytes:,} bytes ({self.nbytes / GIB:.1f} GiB) for {sum(self.lengths):,} "
-                f"frames of {height}x{width}, the limit is {limit:g} GiB: raise cache_limit if the memory is there, "
+                f"cache=True needs {needed:.3g} GiB for {sum(self.lengths):,} frames of {self.region_size[0]}x"
+                f"{self.region_size[1]}, and {limit:.3g} GiB are left: raise cache_limit if the memory is there, "
                 "take smaller frames, or write shards and train from those"
             )
         self.kept: dict[int, np.ndarray] = {}

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 import keras
 import numpy as np
 
-from videocnn.evaluate import predict_function
+from videocnn.evaluate import check_probabilities, predict_function
 from videocnn.models import clip_spec
 from videocnn.parallel import progress_bar
 from videocnn.predict import PredictError
@@ -83,7 +83,8 @@ def score_timeline(
     Raises:
         SavedNetworkError: `model` is no network of this package.
         VideoError: the file cannot be read, or is damaged anywhere.
-        PredictError: it is too short for a clip, an argument is impossible, or the network gives no probabilities.
+        PredictError: it is too short for a clip, or an argument is impossible.
+        EvaluationError: the network gives no probabilities.
 
     Example:
         >>> timeline = score_timeline("runs/slow/model.keras", "match.mp4")
@@ -112,11 +113,7 @@ def score_timeline(
         mend = " (hold_last=True, --hold-last)" if frames.num_frames else ""
         raise PredictError(f"{path}: {error}{mend}") from error
     scores = np.concatenate(scores)
-    if not ((scores >= 0) & (scores <= 1.0001)).all():  # NaN is neither
-        raise PredictError(
-            f"{path}: the network's outputs are no probabilities; it has diverged (train it with a lower rate), or was "
-            'built without classifier_activation="softmax"'
-        )
+    check_probabilities(path, scores)
     return Timeline(
         path=path,
         class_names=spec.class_names,

@@ -6,6 +6,7 @@ stream, dropout follows the epoch. So a run that was killed and resumed ends wit
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
 import os
@@ -22,9 +23,10 @@ from videocnn.distribute import Devices, open_devices
 from videocnn.epochs import RunKeeper
 from videocnn.groups import check_trainable
 from videocnn.optimization import make_optimizer, make_schedule
-from videocnn.recipes import ArgumentError, TrainArguments
-from videocnn.runs import RunError, check_free, create_run, hardware, read_run, versions, write_json
-from videocnn.sources import video_errors
+from videocnn.recipes import ArgumentError, TrainArguments, check_names
+from videocnn.record import put_on_record, resumed_arguments, sole_training
+from videocnn.runs import RunError, check_free, create_run, read_run, write_json
+from videocnn.sources import cached_gib, video_errors
 from videocnn.spec import ClipSpec
 from videocnn.trained_on import started_from
 
@@ -73,7 +75,7 @@ def train(
         RunError: the run folder exists, is not resumable, or cannot be written.
         VideoCNNError: the data cannot be used.
     """
-    arguments = resumed_arguments(out, arguments) if resume else parse(arguments)
+    arguments = resumed_arguments(out, arguments, TrainArguments) if resume else parse(arguments)
     if tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise ArgumentError("--tensorboard: the package tensorboard is not there; pip install 'videocnn[tensorboard]'")
     devices = open_devices(gpus, logical, resume=out if resume else None)
@@ -83,7 +85,9 @@ def train(
     if not resume:
         check_free(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
-    network = build_network(arguments, manifest.class_names)
+    # Where there is a backup, the weights that the run started from are not needed again.
+    begun = resume and (Path(out) / "backup" / "state.json").is_file()
+    network = build_network(dataclasses.replace(arguments, weights=None) if begun else arguments, manifest.class_names)
     origin = {}
     if not resume:
         check_input(network, source, manifest, arguments)
@@ -93,7 +97,8 @@ def train(
             origin = {"pretrained": started_from(arguments.weights, network, source, quiet=quiet)}
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet, **origin}
-    return train_network(network, source, folder, arguments, **options)
+    with sole_training(folder):
+        return train_network(network, source, folder, arguments, **options)
 
 
 def train_network(
@@ -134,15 +139,10 @@ def train_network(
     manifest = clips.open_source(source)
     spec = models.clip_spec(network)
     network = devices.place(network)
-    videos, skipped = clips.usable(manifest.select("train"), spec, short=arguments.short)
-    if not resume:
-        write_json(folder / "run.json", {**describe(arguments, source, manifest, len(videos), skipped), **more})
-    elif read_run(folder)["manifest_hash"] != manifest.hash:
-        raise RunError(f"{folder}: was trained on other data than {source}; resume with the same videos")
-
+    num_videos = put_on_record(folder, source, spec, arguments, resume=resume, **more)
     validation = validation_clips(source, manifest, spec, arguments)
     keeper = RunKeeper(
-        folder, network, arguments, make_schedule(arguments), len(videos), validation, devices=devices, quiet=quiet
+        folder, network, arguments, make_schedule(arguments), num_videos, validation, devices=devices, quiet=quiet
     )
     with devices.scope():
         trainer = compile_trainer(network, arguments)
@@ -174,26 +174,8 @@ def train_network(
 
 def parse(arguments: dict[str, Any]) -> TrainArguments:
     """Return the resolved arguments of a new run, or raise `ArgumentError` for a name that does not exist."""
-    unknown = set(arguments) - set(TrainArguments.__dataclass_fields__)
-    if unknown:
-        raise ArgumentError(
-            f"train() has no argument {', '.join(sorted(unknown))}; see videocnn.recipes.TrainArguments"
-        )
+    check_names("train", arguments, TrainArguments)
     return TrainArguments(**arguments).resolve()
-
-
-def resumed_arguments(out: str | os.PathLike, given: dict[str, Any]) -> TrainArguments:
-    """Return the arguments that the run in `out` was started with; `given` ones must agree with them."""
-    stored = read_run(out)["arguments"]
-    if "regime" in stored:
-        raise RunError(f"{out}: was made by `videocnn finetune`; resume it with that")
-    for name, value in given.items():
-        if value is not None and name in stored and stored[name] != value:
-            option = f"--{name.replace('_', '-')}"
-            raise RunError(
-                f"{out}: was started with {option} {stored[name]}, not {value}; leave {option} out to resume"
-            )
-    return TrainArguments(**stored)
 
 
 def build_network(arguments: TrainArguments, class_names: tuple[str, ...]) -> keras.Model:
@@ -255,25 +237,16 @@ def validation_clips(source: Any, manifest: Any, spec: ClipSpec, arguments: Trai
         return None
     labels = held_out.label_matrix()
     labels /= labels.sum(axis=1, keepdims=True)
+    options = input_options(arguments)
+    if arguments.cache:  # what training keeps is part of the limit
+        trained_on = manifest.select("train")
+        kept, _ = clips.usable(trained_on, spec, short=arguments.short)
+        options["cache_limit"] -= cached_gib([trained_on.videos[row].num_frames for row in kept], spec.region_size)
     views = clips.eval_clips(
         source, spec, split="val", num_clips=arguments.validation_clips, num_views=1, batch_size=arguments.batch_size,
-        **input_options(arguments),
+        **options,
     )  # fmt: skip
     return views.map(lambda clip, video, _: (clip, tf.gather(labels, video)))
-
-
-def describe(arguments: TrainArguments, source: Any, manifest: Any, num_videos: int, skipped: list) -> dict[str, Any]:
-    """Return what `run.json` says of a run."""
-    return {
-        "arguments": arguments.to_config(),
-        "data": os.path.abspath(source if isinstance(source, (str, os.PathLike)) else manifest.root),
-        "manifest_hash": manifest.hash,
-        "class_names": list(manifest.class_names),
-        "num_train_videos": num_videos,
-        "skipped": [{"path": skip.path, "reason": skip.reason} for skip in skipped],
-        "versions": versions(),
-        "hardware": hardware(),
-    }
 
 
 def record_devices(folder: Path, devices: Devices, arguments: TrainArguments, epoch: int, *, quiet: bool) -> None:

@@ -125,10 +125,12 @@ def check(
     """Decode every video and list the bad ones. Exit code 1 if there are any."""
     from videocnn.check import check as decode
     from videocnn.manifest import read_manifest, write_skips
+    from videocnn.runs import check_writable
 
     videos = read_manifest(manifest, check_files=False)  # absent ones are for the list
-    bad = decode(videos, workers=workers, quiet=quiet, timeout_seconds=timeout)
     out = manifest.with_name("bad.csv") if out is None else out
+    check_writable(out.parent)
+    bad = decode(videos, workers=workers, quiet=quiet, timeout_seconds=timeout)
     write_skips(bad, out)
     for skip in bad[:5]:
         typer.echo(skip.reason, err=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from videocnn.groups import check_trainable, split_by_group, split_validation
-from videocnn.manifest import Manifest, check_groups, read_manifest, write_manifest, write_skips
+from videocnn.manifest import Manifest, check_groups, check_links, read_manifest, write_manifest, write_skips
 from videocnn.measure import measure
 from videocnn.row import SPLITS, ManifestError, Skip
 
@@ -75,10 +75,11 @@ def prepare(
         quiet: no progress line on standard error.
 
     Raises:
-        ManifestError: no video can be read, or what can be read is nothing to train on.
+        ManifestError: no video can be read, two are one file by a link, or what can be read is nothing to train on.
         TableError: the folder cannot be written.
     """
     write_skips(found.skips, Path(out) / "skipped.csv")  # a folder that cannot be written shows now, not in an hour
+    check_links(found.manifest)
     manifest, unreadable = measure(found.manifest, workers=workers, quiet=quiet)
     skips = [*found.skips, *unreadable]
     write_skips(skips, Path(out) / "skipped.csv")

@@ -16,11 +16,12 @@ from videocnn.epochs import RunKeeper
 from videocnn.evaluate import open_data
 from videocnn.optimization import make_schedule
 from videocnn.recipes import ARCHITECTURE, TransferArguments
-from videocnn.runs import RunError, read_run, versions, write_json
+from videocnn.record import put_on_record
+from videocnn.runs import read_run, versions, write_json
 from videocnn.saved import weights_hash
 from videocnn.sources import video_errors
 from videocnn.spec import ClipSpec
-from videocnn.train import compile_trainer, describe, input_options, kept_model, record_devices, validation_clips
+from videocnn.train import compile_trainer, input_options, kept_model, record_devices, validation_clips
 from videocnn.transfer.features import Features, features_key, held_out_features, keep_features
 from videocnn.transfer.network import split_network
 
@@ -41,14 +42,10 @@ def train_head(
     For as many epochs as features are kept of, the weights are those that `train_network` gives, up to rounding.
     """
     manifest, spec = clips.open_source(source), models.clip_spec(network)
-    videos, skipped = clips.usable(manifest.select("train"), spec, short=arguments.short)
-    if not resume:
-        write_json(folder / "run.json", {**describe(arguments, source, manifest, len(videos), skipped), **more})
-    elif read_run(folder)["manifest_hash"] != manifest.hash:
-        raise RunError(f"{folder}: was trained on other data than {source}; resume with the same videos")
+    num_videos = put_on_record(folder, source, spec, arguments, resume=resume, **more)
     frozen, head = split_network(network, arguments.regime)
     keeper = RunKeeper(
-        folder, network, arguments, make_schedule(arguments), len(videos), None, devices=devices, quiet=quiet
+        folder, network, arguments, make_schedule(arguments), num_videos, None, devices=devices, quiet=quiet
     )
     trainer = compile_trainer(head, arguments)
     if resume and keeper.restore(trainer):

@@ -15,7 +15,8 @@ from videocnn import clips
 from videocnn.distribute import open_devices
 from videocnn.groups import check_trainable
 from videocnn.models import clip_spec
-from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments
+from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments, check_names
+from videocnn.record import resumed_arguments, sole_training
 from videocnn.runs import RunError, check_free, create_run, read_run
 from videocnn.saved import load_network, weights_hash
 from videocnn.train import check_input, train_network
@@ -68,7 +69,7 @@ def finetune(
         origin = Path(os.path.realpath(network))
         if Path(os.path.realpath(out)) in (origin, origin.parent):
             raise RunError(f"{out}: is the run that is fine-tuned itself; give --out another folder")
-    chosen = resumed(out, arguments) if resume else None
+    chosen = resumed_arguments(out, arguments, TransferArguments) if resume else None
     devices = open_devices(gpus, logical, resume=out if resume else None)
     pretrained = network if isinstance(network, keras.Model) else load_network(network)
     origin = {
@@ -95,7 +96,8 @@ def finetune(
     folder = Path(out) if resume else new_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(chosen.seed)
     options = {"resume": resume, "devices": devices, "quiet": quiet, "pretrained": origin}
-    return (train_head if chosen.features else train_network)(tuned, source, folder, chosen, **options)
+    with sole_training(folder):
+        return (train_head if chosen.features else train_network)(tuned, source, folder, chosen, **options)
 
 
 def resolved(pretrained: keras.Model, origin: dict[str, Any], given: dict[str, Any]) -> TransferArguments:
@@ -108,27 +110,11 @@ def resolved(pretrained: keras.Model, origin: dict[str, Any], given: dict[str, A
     if settled:
         option = f"--{settled[0].replace('_', '-')}"
         raise ArgumentError(f"{option}: is settled by the network that is fine-tuned; leave {option} out")
-    unknown = sorted(set(given) - set(TransferArguments.__dataclass_fields__))
-    if unknown:
-        raise ArgumentError(f"finetune() has no argument {', '.join(unknown)}; see videocnn.recipes.TransferArguments")
+    check_names("finetune", given, TransferArguments)
     learning_layers(pretrained, given.get("regime", "top"))
     stored = origin["arguments"] or {}
     known = {name: stored[name] for name in ("recipe", "dtype", *ARCHITECTURE) if name in stored}
     return TransferArguments(**{**architecture(pretrained), **known, "weights": None, **given}).resolve()
-
-
-def resumed(out: str | os.PathLike, given: dict[str, Any]) -> TransferArguments:
-    """Return the arguments that the run in `out` was started with; `given` ones must agree with them."""
-    stored = read_run(out)["arguments"]
-    if "regime" not in stored:
-        raise RunError(f"{out}: was not made by `videocnn finetune`; resume it with `videocnn train`")
-    for name, value in given.items():
-        if value is not None and stored.get(name, value) != value:
-            option = f"--{name.replace('_', '-')}"
-            raise RunError(
-                f"{out}: was started with {option} {stored[name]}, not {value}; leave {option} out to resume"
-            )
-    return TransferArguments(**stored)
 
 
 def new_run(out: str | os.PathLike, *, overwrite: bool) -> Path:
