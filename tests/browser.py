@@ -81,13 +81,14 @@ def visit(
         pytest.skip(f"no browser ({', '.join(NAMES)}): pages are not tested")
     address = Path(os.path.abspath(path)).as_uri()
     with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=browser, args=list(ARGUMENTS))
+        chromium = driver.chromium.launch(executable_path=browser, args=list(ARGUMENTS), timeout=120_000)
         try:
             page = chromium.new_page(
                 viewport={"width": width, "height": height},
                 color_scheme="dark" if dark else "light",
                 java_script_enabled=scripts,
             )
+            page.set_default_timeout(120_000)  # a busy machine is no fault of a page
             seen = Visit(page)
             page.on("console", lambda m: seen.complaints.append(m.text) if m.type in ("error", "warning") else None)
             page.on("pageerror", lambda error: seen.complaints.append(str(error)))
@@ -105,7 +106,7 @@ def note(url: str, address: str, seen: Visit) -> None:
         seen.requests.append(url)
 
 
-def wait_until(page, expression: str, seconds: float = 10) -> None:
+def wait_until(page, expression: str, seconds: float = 60) -> None:
     """Wait until an expression holds; Playwright's own waiting evaluates strings, which the pages' policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):

@@ -114,7 +114,7 @@ def hashes(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("name", SHORT)
 def test_a_notebook_runs_on_a_readers_own_videos(name, course, own_videos, monkeypatch):
     """All cells run, the files stay as they were, and the last cell may say that the text is about other videos."""
@@ -126,7 +126,7 @@ def test_a_notebook_runs_on_a_readers_own_videos(name, course, own_videos, monke
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
     folder = course.parent / f"own-{name[:2]}"
     folder.mkdir()
-    options = {"timeout": 250, "kernel_name": "python3", "allow_errors": True, "record_timing": False}
+    options = {"timeout": 600, "kernel_name": "python3", "allow_errors": True, "record_timing": False}
     NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, **options).execute()
     wrong = []
     for cell, output in ((one, output) for one in notebook.cells for output in one.get("outputs", [])):

@@ -69,7 +69,7 @@ def test_decoding_looks_at_every_packet(tmp_path):
         with open_video(path) as source:
             for _ in packets(source):
                 seen.append(1)
-                time.sleep(0.05)
+                time.sleep(0.5)
 
     results = map_parallel(step, [0, 1], workers=2, quiet=True)
     next(results)

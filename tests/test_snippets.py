@@ -137,10 +137,11 @@ def run_page(page, found, world, tmp_path):
     environment = {**os.environ, "PATH": path, "TF_CPP_MIN_LOG_LEVEL": "2", "MPLBACKEND": "agg"}
     environment.pop("VIDEOCNN_DATA", None)
     command = [sys.executable, snippets.__file__, str(tmp_path / "blocks.json")]
-    return subprocess.run(command, cwd=world, env=environment, capture_output=True, text=True, timeout=590)
+    return subprocess.run(command, cwd=world, env=environment, capture_output=True, text=True, timeout=1000)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # the first one makes the world of all
 @pytest.mark.parametrize("page", RUN)
 def test_a_page_runs(page, world, tmp_path):
     done = run_page(page, BLOCKS[page], world, tmp_path)

@@ -132,13 +132,13 @@ def test_killed_and_resumed_equals_uninterrupted(manifest, tmp_path):
     command += ["--width", "0.03", "--frame-size", "40", "--batch-size", "4"]
     subprocess.run([*command, "--out", tmp_path / "whole"], check=True)
     with subprocess.Popen([*command, "--out", tmp_path / "parts"]) as process:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "parts" / "backup" / "state.json").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.3)
+        state, deadline = tmp_path / "parts" / "backup" / "state.json", time.monotonic() + 500
+        while process.poll() is None and time.monotonic() < deadline:
+            if state.exists() and json.loads(state.read_text())["epoch"] >= 2:
+                break
+            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    state = json.loads((tmp_path / "parts" / "backup" / "state.json").read_text())
-    assert 1 <= state["epoch"] < 60
+    assert 2 <= json.loads(state.read_text())["epoch"] < 60
     subprocess.run([*command[:5], "--out", tmp_path / "parts", "--resume"], check=True)
     for whole, parts in zip(
         weights(tmp_path / "whole" / "last.keras"), weights(tmp_path / "parts" / "last.keras"), strict=True

@@ -81,7 +81,7 @@ def demo(out: str | os.PathLike, *, minutes: float = 1.25, overwrite: bool = Fal
     print_pairs(console, result)
 
     test = [manifest.file(video) for video in read_manifest(out / "toy" / "manifest.csv").select("test").videos]
-    step(console, f"videocnn predict {runs[1]}/model.keras {test[0]}")
+    step(console, f"videocnn predict {runs[1]}/model.keras {test[0]} --clips 5")
     (prediction,) = predict(runs[1] / "model.keras", test[0], num_clips=5)
     for label, score in prediction.labels:
         console.print(f"  {100 * score:5.1f} %  {label}", markup=False, highlight=False)

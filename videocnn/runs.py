@@ -187,7 +187,8 @@ def processor_name() -> str:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    # On Linux platform.processor() starts a program to ask; where /proc says no name there is none to be had.
+    return (sys.platform != "linux" and platform.processor()) or platform.machine()
 
 
 def memory_gib() -> float | None:

@@ -1,7 +1,7 @@
 """What a network must be fed: how its clips are sampled and prepared, and what its outputs are called.
 
 A `ClipSpec` goes in at the builder, travels inside the `.keras` file and comes out at prediction, so that one file
-is enough to classify a video (section 2 of the paper: frames, centre region, crop, minus 117).
+is enough to classify a video (section 3.3 of the paper: frames, centre region, crop, minus 117).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Training: a manifest or shards go in, a run folder comes out (section 3.3 of the paper).
 
-What a run computes is a function of its arguments, its seed and its data alone: clips follow their position in the
-stream, dropout follows the epoch. So a run that was killed and resumed ends with the weights of one that was not.
+What a run of so many epochs computes is a function of its arguments, its seed and its data alone: clips follow their
+position in the stream, dropout follows the epoch. So one that was killed and resumed ends with the weights of one that
+was not. A run of so many minutes follows the clock instead.
 """
 
 from __future__ import annotations

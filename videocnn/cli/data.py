@@ -31,7 +31,7 @@ def toy(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Render toy videos: pairs of classes told apart by motion, colour, detail or border."""
+    """Render toy videos: pairs of classes told apart by motion, layout, detail or border."""
     from videocnn.datasets.toy import make_toy
 
     manifest = make_toy(out, seed=seed, groups_per_class=groups, fold=fold, workers=workers, quiet=quiet)
@@ -163,7 +163,10 @@ def shard(
     typer.echo(f"{out}: {len(shards.manifest)} videos in {shards.num_shards} shards")
     if shards.skips:
         typer.echo(f"left out: {len(shards.skips)}, listed in {out / 'skipped.csv'}")
-    typer.echo(f"Next: videocnn train {shlex.quote(str(out))} --model slow_fusion --out runs/slow_fusion")
+    # The paper's networks see 170 pixels of a region of 200; smaller frames are for networks that see as much less.
+    smaller = "" if size >= 200 else f" --frame-size {size * 170 // 200}"
+    if size >= 38:
+        typer.echo(f"Next: videocnn train {shlex.quote(str(out))} --model slow_fusion{smaller} --out runs/slow_fusion")
 
 
 def register(to: typer.Typer) -> None:

@@ -1,6 +1,6 @@
 """Which part of the clip a network sees: the full frame, the fovea, the context, or fovea and context together.
 
-A clip and a tower come in, the tower's features come out, `(batch, time, height, width, channels)`. Section 4.1 of
+A clip and a tower come in, the tower's features come out, `(batch, time, height, width, channels)`. Section 3.2 of
 the paper: two streams of 89 x 89 pixels, each with its own weights, joined before fc6.
 """
 
