@@ -118,6 +118,10 @@ def test_a_second_job_on_one_run_is_refused(manifest, begun):
     with sole_training(folder), pytest.raises(RunError, match="another job is training this run"):
         train(manifest, folder, resume=True, quiet=True)
     train(manifest, folder, resume=True, quiet=True)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    train(manifest, folder, resume=True, quiet=True)  # a run that has ended stays as it was
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert ".writing-lock" in before
 
 
 def test_names_that_do_not_exist_are_named_when_a_run_is_resumed(manifest, begun):

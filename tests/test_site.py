@@ -29,7 +29,8 @@ UNLISTED = {
     "videocnn.datasets.folder.name_groups", "videocnn.datasets.official.files_by_name", "videocnn.distribute.mirrored",
     "videocnn.evaluate.matched_labels",
     "videocnn.evaluate.predict_function", "videocnn.row.clean_label", "videocnn.runs.write_file",
-    "videocnn.scores.write_metrics", "videocnn.train.train_network", "videocnn.video.seeking.JumpMissedError",
+    "videocnn.record.resumed_arguments", "videocnn.scores.write_metrics", "videocnn.train.train_network",
+    "videocnn.trained_on.started_from", "videocnn.video.seeking.JumpMissedError",
 }  # fmt: skip
 READ = ["", "02_single_frame/", "paper/", "reference/models/", "reference/commands/"]  # by axe, light and dark
 

@@ -97,9 +97,11 @@ def sole_writer(folder: Path, refusal: VideoCNNError) -> Iterator[None]:
     except ImportError:  # Windows has no such lock; there, starting a second job is the user's own risk
         yield
         return
-    with open(folder / LOCK, "w") as lock:
+    with open(folder / LOCK, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise refusal from None
+        except OSError:  # a network drive that knows no locks; there, too, a second job is the user's own risk
+            pass
         yield

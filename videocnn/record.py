@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from videocnn import clips
 from videocnn.parallel import sole_writer
 from videocnn.recipes import TrainArguments, TransferArguments, check_names
-from videocnn.runs import RunError, hardware, read_run, versions, write_json
+from videocnn.runs import RunError, check_writable, hardware, read_run, versions, write_json
 from videocnn.spec import ClipSpec
 from videocnn.trained_on import read_whole
 
 
-def sole_training(folder: Path) -> contextlib.AbstractContextManager[None]:
-    """Return a context in which no other job trains the run of this folder; entering raises `RunError` if one does."""
-    return sole_writer(folder, RunError(f"{folder}: another job is training this run; wait for it, or end it"))
+@contextlib.contextmanager
+def sole_training(folder: Path) -> Iterator[None]:
+    """Raise `RunError` where no file can be written, or while another job trains the run of this folder."""
+    check_writable(folder)
+    with sole_writer(folder, RunError(f"{folder}: another job is training this run; wait for it, or end it")):
+        yield
 
 
 def resumed_arguments(out: str | os.PathLike, given: dict[str, Any], table: type[TrainArguments]) -> TrainArguments:
