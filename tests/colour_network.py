@@ -26,6 +26,13 @@ def colour_network(spec: ClipSpec = SPEC, gain: float = 1.0) -> keras.Model:
     return network
 
 
+def improbable_network(gain: float) -> keras.Model:
+    """Return one whose outputs are no probabilities: NaN as of weights that have diverged, or above 1."""
+    network = colour_network()
+    network.get_layer("predictions").activation = lambda x: gain * x
+    return network
+
+
 def scores_by_hand(clips: np.ndarray, spec: ClipSpec = SPEC, gain: float = 1.0) -> np.ndarray:
     """Return what `colour_network` says about raw clips `(..., T, H, W, 3)` in 0..255, in plain NumPy."""
     left = clips[..., : clips.shape[-2] // 2, :].astype(np.float64)

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from videocnn.datasets import hmdb51, toy
 from videocnn.datasets.folder import csv_file, folder
 from videocnn.datasets.ucf101 import ucf101
 from videocnn.manifest import ManifestError, Skip, read_manifest
+from videocnn.models import clip_spec
 from videocnn.table import read_table
+from videocnn.train import build_network, parse
 
 
 def run(*arguments):
@@ -172,6 +175,24 @@ def test_shard_says_what_it_wrote(manifest, tmp_path, monkeypatch):
     ]
     assert (calls["manifest"], calls["out"], calls["frame_size"]) == (manifest, tmp_path, (32, 32))
     assert (calls["videos_per_shard"], calls["workers"], calls["quiet"], calls["quality"]) == (2, 4, True, 90)
+
+
+@pytest.mark.parametrize("size", [37, 38, 132, 199, 200, 256])
+def test_what_shard_says_next_can_be_done(manifest, tmp_path, monkeypatch, size):
+    """A network of that size looks at no larger frames than were written."""
+    result = SimpleNamespace(manifest=read_manifest(manifest), num_shards=3, skips=())
+    called_with(monkeypatch, shards, "write_shards", result)
+    last = run("shard", manifest, tmp_path, "--size", size, "--quiet").stdout.splitlines()[-1]
+    if size < 38:
+        assert "Next" not in last
+        return
+    words = shlex.split(last.removeprefix("Next: "))
+    assert words[:3] == ["videocnn", "train", str(tmp_path)]
+    given = int(words[words.index("--frame-size") + 1]) if "--frame-size" in words else None
+    network = build_network(parse({"model": "single_frame", "width": 0.02, "frame_size": given}), ("a", "b"))
+    region = clip_spec(network).region_size[0]
+    assert region <= size
+    assert region > min(size, 200) - 2  # and at hardly smaller ones
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from colour_network import SPEC, colour_network
+from colour_network import SPEC, colour_network, improbable_network
 from interrupts import listen_to_ctrl_c
 from typer.testing import CliRunner
 from videos import write_counting_video, write_video
@@ -111,10 +111,8 @@ def test_urls_are_read_as_urls(model, folder):
 
 @pytest.mark.parametrize("gain", [float("nan"), 3.0])
 def test_outputs_that_are_no_probabilities_are_refused(folder, gain):
-    broken = colour_network()
-    broken.get_layer("predictions").activation = lambda x: gain * x
     with pytest.raises(EvaluationError, match=r"\.mp4: the network's outputs are no probabilities"):
-        predict(broken, folder)
+        predict(improbable_network(gain), folder)
 
 
 def test_a_file_named_twice_is_predicted_twice(model, folder):

@@ -9,9 +9,9 @@ from videos import write_counting_video
 
 from videocnn.epochs import RunKeeper
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.recipes import ArgumentError, TransferArguments
-from videocnn.record import put_on_record, resumed_arguments, sole_training
-from videocnn.runs import RunError, read_run
+from videocnn.recipes import ArgumentError, TrainArguments, TransferArguments
+from videocnn.record import put_on_record, resumed_arguments
+from videocnn.runs import RunError, read_run, sole_training
 from videocnn.shards import write_shards
 from videocnn.spec import ClipSpec
 from videocnn.train import parse, train
@@ -73,11 +73,10 @@ def test_shards_that_had_to_leave_a_video_out_are_known_again(manifest, tmp_path
         assert (settings["manifest_hash"], settings["num_train_videos"]) == (whole.hash, 4)
         assert put_on_record(tmp_path / "run", source, SPEC, parse({}), resume=True) == 4
         shutil.rmtree(tmp_path / "run")
-    settings["data"] = str(tmp_path / "shards")
-    assert find_data(settings)[1] == ""
-    other = Manifest(tuple(Video(v.path, v.labels, "test", v.group) for v in whole.videos), root=whole.root)
-    back = look_back(settings, other)
-    assert (back["not_looked_for"], back["seen"]["test"]["seen_videos"]) == ("", 5)
+        assert find_data(settings)[1] == ""
+        other = Manifest(tuple(Video(v.path, v.labels, "test", v.group) for v in whole.videos), root=whole.root)
+        back = look_back(settings, other)
+        assert (back["not_looked_for"], back["seen"]["test"]["seen_videos"]) == ("", 5)
 
 
 def test_other_usable_videos_are_other_data(manifest, tmp_path):
@@ -115,8 +114,10 @@ def test_the_weights_that_it_started_from_are_not_needed_again(manifest, begun, 
 
 def test_a_second_job_on_one_run_is_refused(manifest, begun):
     folder = begun()
-    with sole_training(folder), pytest.raises(RunError, match="another job is training this run"):
-        train(manifest, folder, resume=True, quiet=True)
+    for options in ({"resume": True, "quiet": True}, {"overwrite": True, **TWO}):
+        with sole_training(folder), pytest.raises(RunError, match="another job is training this run"):
+            train(manifest, folder, **options)
+        assert (folder / "backup" / "state.json").exists()
     train(manifest, folder, resume=True, quiet=True)
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     train(manifest, folder, resume=True, quiet=True)  # a run that has ended stays as it was
@@ -141,3 +142,6 @@ def test_numbers_of_numpy_and_paths_are_kept_as_text_can_hold_them(manifest, tmp
     train(manifest, tmp_path / "run", overwrite=True, **options)
     stored = read_run(tmp_path / "run")["arguments"]
     assert (stored["seed"], stored["learning_rate"], stored["cache"]) == (3, 0.25, True)
+    assert resumed_arguments(tmp_path / "run", {"seed": options["seed"]}, TrainArguments).seed == 3
+    with pytest.raises(RunError, match="started with --seed 3, not 4; leave --seed out"):
+        resumed_arguments(tmp_path / "run", {"seed": np.int64(4)}, TrainArguments)

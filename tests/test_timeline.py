@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from colour_network import SPEC, colour_network, scores_by_hand
+from colour_network import SPEC, colour_network, improbable_network, scores_by_hand
 from PIL import Image
 from typer.testing import CliRunner
 from videos import counting_frames, write_counting_video, write_video
@@ -92,10 +92,8 @@ def test_errors_name_the_file(network, tmp_path):
 
 @pytest.mark.parametrize("gain", [float("nan"), 3.0])
 def test_outputs_that_are_no_probabilities_are_refused(film, gain):
-    broken = colour_network()
-    broken.get_layer("predictions").activation = lambda x: gain * x
     with pytest.raises(EvaluationError, match=r"film\.mp4: the network's outputs are no probabilities"):
-        score_timeline(broken, film)
+        score_timeline(improbable_network(gain), film)
 
 
 def make_timeline(scores, names=("a", "b", "c")):

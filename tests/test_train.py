@@ -283,6 +283,15 @@ def test_a_start_that_fails_leaves_no_folder_and_keeps_an_old_run(manifest, copi
         train(manifest, copied, **FOUR_EPOCHS, weights="absent.weights.h5")
 
 
+def test_validation_frames_are_kept_within_what_training_leaves(manifest, tmp_path):
+    """Eight videos of 18 frames are kept for training and two for validation, 47 x 47 pixels each."""
+    needed = 10 * 18 * 47 * 47 * 3 / 2**30
+    options = {**FOUR_EPOCHS, "epochs": 1, "cache": True}
+    with pytest.raises(VideoCNNError, match=r"for 36 frames of 47x47"):
+        train(manifest, tmp_path / "run", cache_limit=0.99 * needed, **options)
+    train(manifest, tmp_path / "run", cache_limit=1.01 * needed, **options)
+
+
 def test_what_weights_have_seen_is_on_record(manifest, finished, tmp_path, capsys):
     """The test videos of these data were trained on by the run that the weights are of; of its own data none were."""
     folder, _ = finished

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from videocnn import clips
-from videocnn.parallel import sole_writer
-from videocnn.recipes import TrainArguments, TransferArguments, check_names
-from videocnn.runs import RunError, check_writable, hardware, read_run, versions, write_json
+from videocnn.recipes import TrainArguments, TransferArguments, check_names, plain_value
+from videocnn.runs import RunError, hardware, read_run, versions, write_json
 from videocnn.spec import ClipSpec
 from videocnn.trained_on import read_whole
-
-
-@contextlib.contextmanager
-def sole_training(folder: Path) -> Iterator[None]:
-    """Raise `RunError` where no file can be written, or while another job trains the run of this folder."""
-    check_writable(folder)
-    with sole_writer(folder, RunError(f"{folder}: another job is training this run; wait for it, or end it")):
-        yield
 
 
 def resumed_arguments(out: str | os.PathLike, given: dict[str, Any], table: type[TrainArguments]) -> TrainArguments:
@@ -33,7 +22,7 @@ def resumed_arguments(out: str | os.PathLike, given: dict[str, Any], table: type
         table: `TransferArguments` for a run of `finetune`.
 
     Raises:
-        ArgumentError: a name does not exist.
+        ArgumentError: a name does not exist, or a value is of another kind.
         RunError: there is no run, it is one of the other kind, or a value differs.
     """
     tuning = table is TransferArguments
@@ -44,7 +33,7 @@ def resumed_arguments(out: str | os.PathLike, given: dict[str, Any], table: type
     if tuning and "regime" not in stored:
         raise RunError(f"{out}: was not made by `videocnn finetune`; resume it with `videocnn train`")
     for name, value in given.items():
-        value = os.path.abspath(value) if name == "weights" and value is not None else value
+        value = plain_value(name, value, table.__dataclass_fields__[name].metadata["kind"])
         if value is not None and stored.get(name, value) != value:
             option = f"--{name.replace('_', '-')}"
             raise RunError(

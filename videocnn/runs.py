@@ -20,7 +20,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ import numpy as np
 
 from videocnn import __version__
 from videocnn.errors import VideoCNNError
-from videocnn.parallel import default_workers
+from videocnn.parallel import default_workers, sole_writer
 
 WRITING = ".writing-"  # what the name of a file begins with until it is whole; that of a lock, too
 
@@ -80,11 +80,19 @@ def create_run(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def sole_training(folder: Path) -> Iterator[None]:
+    """Raise `RunError` where no file can be written, or while another job trains the run of this folder."""
+    check_writable(folder)
+    with sole_writer(folder, RunError(f"{folder}: another job is training this run; wait for it, or end it")):
+        yield
+
+
 def check_free(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
-    """Return the path of a new run's folder, if nothing stands in its way; nothing is made or removed.
+    """Return the path of a new run's folder, if nothing stands in its way; no run is made or removed.
 
     Raises:
-        RunError: as for `create_run`.
+        RunError: as for `create_run`; with `overwrite`, also a run that another job is training.
     """
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
@@ -95,6 +103,8 @@ def check_free(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
             raise RunError(f"{folder}: exists already; continue it with --resume or replace it with --overwrite")
         if not (folder / "run.json").is_file():
             raise RunError(f"{folder}: is not a run folder (no run.json), so --overwrite leaves it alone")
+        with sole_training(folder):
+            pass
     return folder
 
 

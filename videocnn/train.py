@@ -25,8 +25,8 @@ from videocnn.epochs import RunKeeper
 from videocnn.groups import check_trainable
 from videocnn.optimization import make_optimizer, make_schedule
 from videocnn.recipes import ArgumentError, TrainArguments, check_names
-from videocnn.record import put_on_record, resumed_arguments, sole_training
-from videocnn.runs import RunError, check_free, create_run, read_run, write_json
+from videocnn.record import put_on_record, resumed_arguments
+from videocnn.runs import RunError, check_free, create_run, read_run, sole_training, write_json
 from videocnn.sources import cached_gib, video_errors
 from videocnn.spec import ClipSpec
 from videocnn.trained_on import started_from

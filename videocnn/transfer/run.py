@@ -16,8 +16,8 @@ from videocnn.distribute import open_devices
 from videocnn.groups import check_trainable
 from videocnn.models import clip_spec
 from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments, check_names
-from videocnn.record import resumed_arguments, sole_training
-from videocnn.runs import RunError, check_free, create_run, read_run
+from videocnn.record import resumed_arguments
+from videocnn.runs import RunError, check_free, create_run, read_run, sole_training
 from videocnn.saved import load_network, weights_hash
 from videocnn.train import check_input, train_network
 from videocnn.trained_on import find_origin, read_whole, warn_of_seen
