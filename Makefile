@@ -21,6 +21,7 @@ test-slow: .venv/installed-test
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 format: .venv/installed-test
 	$(BIN)/ruff check --fix .

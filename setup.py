@@ -9,7 +9,16 @@ here = Path(__file__).parent
 version = re.search(r'__version__ = "(.+)"', (here / "videocnn" / "__init__.py").read_text(encoding="utf-8")).group(1)
 
 NOTEBOOKS = ["ipykernel", "nbclient>=0.10", "nbformat>=5.10", "psutil"]
-TEST = ["pytest>=8", "pytest-timeout", "pytest-xdist", "hypothesis", "ruff>=0.6", "nbmake", *NOTEBOOKS]
+TEST = [
+    "pytest>=8",
+    "pytest-timeout",
+    "pytest-xdist",
+    "hypothesis",
+    "ruff>=0.6",
+    "import-linter>=2",
+    "nbmake",
+    *NOTEBOOKS,
+]
 
 setup(
     name="videocnn",
@@ -27,7 +36,7 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_packages(include=["videocnn", "videocnn.*"]),
-    package_data={"videocnn": ["py.typed"], "videocnn.pages": ["templates/*"]},
+    package_data={"videocnn": ["py.typed"], "videocnn.report.html": ["templates/*"]},
     install_requires=[
         "tensorflow>=2.17",
         "keras>=3.6",
@@ -38,6 +47,7 @@ setup(
         "rich",
         "jinja2>=3.1",
         "pillow>=10.1",
+        "lazy_loader>=0.4",
         "rarfile>=4.2",
     ],
     extras_require={

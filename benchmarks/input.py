@@ -23,9 +23,8 @@ import numpy as np
 
 from videocnn.clips import train_clips
 from videocnn.datasets.folder import EXTENSIONS
-from videocnn.manifest import Manifest, Video
-from videocnn.measure import measure
-from videocnn.parallel import default_workers
+from videocnn.jobs import default_workers
+from videocnn.manifest import Manifest, Video, measure
 from videocnn.sampling import clip_rng, random_clip
 from videocnn.shards import write_shards
 from videocnn.spec import ClipSpec

@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def work(arguments: argparse.Namespace) -> dict:
     """Return clips/s of one configuration, timed in this process."""
-    from videocnn.distribute import open_devices
+    from videocnn.train import open_devices
 
     one = arguments.worker == "one"
     asked = {} if one else {"gpus": arguments.gpus, "logical": arguments.logical}
@@ -52,10 +52,11 @@ def work(arguments: argparse.Namespace) -> dict:
     import numpy as np
     import tensorflow as tf
 
-    from videocnn import clips, models
-    from videocnn.recipes import TrainArguments
+    from videocnn import models
+    from videocnn.clips import batches as clips
     from videocnn.runs import hardware, versions
-    from videocnn.train import build_network, compile_trainer
+    from videocnn.train import TrainArguments
+    from videocnn.train.training import build_network, compile_trainer
 
     class Clock(keras.callbacks.Callback):
         """Times the steps after the first few; reading a loss waits for its step."""

@@ -24,10 +24,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from videocnn.datasets import action_group
 from videocnn.datasets.toy.classes import PAIRS
-from videocnn.datasets.ucf101_actions import action_group
 from videocnn.manifest import Manifest, read_manifest, write_manifest
-from videocnn.recipes import NETWORKS, STREAMS
+from videocnn.train.recipes import NETWORKS, STREAMS
 
 RECIPE = ["--recipe", "modern", "--dtype", "bfloat16", "--cache"]
 REGIMES = ("scratch", "top", "top3", "all")  # the order of Table 3

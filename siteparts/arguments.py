@@ -1,10 +1,10 @@
-"""The tables of training arguments, made from the table in `videocnn.recipes` that the package itself is made from."""
+"""The tables of training arguments, made from `videocnn.train.recipes`, as the package itself is."""
 
 import dataclasses
 import re
 from html import escape
 
-from videocnn import recipes
+from videocnn.train import recipes
 
 MARK = re.compile(r"<!-- arguments: (\w+) -->")
 
@@ -22,7 +22,7 @@ def arguments_table(kind):
         if field.metadata["choices"]:
             meaning += ": " + ", ".join(f"<code>{escape(choice)}</code>" for choice in field.metadata["choices"])
         rows.append(
-            f'<tr id="videocnn.recipes.{kind.__name__}.{field.name}"><td><code>{field.name}</code></td>'
+            f'<tr id="videocnn.train.recipes.{kind.__name__}.{field.name}"><td><code>{field.name}</code></td>'
             f"<td><code>{field.metadata['kind'].__name__}</code></td><td>{meaning}</td>"
             f"<td>{escape(defaults(kind, field))}</td></tr>"
         )

@@ -12,13 +12,11 @@ import tensorflow as tf
 from videos import write_counting_video
 
 from videocnn import models
-from videocnn.distribute import DeviceError, open_devices
-from videocnn.epochs import RunKeeper
-from videocnn.evaluate import evaluate
+from videocnn.evaluate import evaluate, read_scores
 from videocnn.manifest import Manifest, Video, write_manifest
-from videocnn.saved import load_network
-from videocnn.scores import read_scores
-from videocnn.train import train
+from videocnn.models import load_network
+from videocnn.train import DeviceError, open_devices, train
+from videocnn.train.epochs import RunKeeper
 from videocnn.video import VideoError
 
 TINY = {"model": "single_frame", "width": 0.03, "frame_size": 40, "batch_size": 4, "scale": 0.02, "validation_clips": 1}
@@ -85,7 +83,7 @@ def test_losses_and_weights_equal_those_of_one_device(manifest, one, tmp_path, o
 
 def test_a_resumed_run_goes_on_with_its_devices_or_with_others(manifest, one, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
-        patch.setattr("videocnn.train.RunKeeper", StopAfter)
+        patch.setattr("videocnn.train.training.RunKeeper", StopAfter)
         for name in ("three", "other"):
             with pytest.raises(KeyboardInterrupt):
                 train(manifest, tmp_path / name, epochs=3, logical=3, **SAME)
@@ -113,7 +111,7 @@ def test_dropout_resumes_where_it_was(manifest, tmp_path, monkeypatch):
     options = {**TINY, "recipe": "modern", "epochs": 3, "validate_every": 1, "logical": 3, "quiet": True}
     train(manifest, tmp_path / "whole", **options)
     with monkeypatch.context() as patch:
-        patch.setattr("videocnn.train.RunKeeper", StopAfter)
+        patch.setattr("videocnn.train.training.RunKeeper", StopAfter)
         with pytest.raises(KeyboardInterrupt):
             train(manifest, tmp_path / "parts", **options)
     train(manifest, tmp_path / "parts", resume=True, quiet=True)

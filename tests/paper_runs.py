@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from videocnn.scores import Scores, summarize, write_scores
+from videocnn.evaluate import Scores, summarize, write_scores
 
 MACHINE = {"processor": "Abacus 1", "processors": 2, "memory_gib": 4.0, "gpus": [], "system": "Linux x86_64"}
 ARGUMENTS = {

@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from videocnn.card import OURS, card_text, escape, read_spec, write_card
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.pages.run_record import figure_warnings
-from videocnn.runs import RunError
+from videocnn.runs import RunError, card_text, write_card
+from videocnn.runs.card import OURS, escape, read_spec
+from videocnn.runs.description import figure_warnings
 
 HOSTILE = "<script>alert(1)</script>"
 NAMES = ("judo", HOSTILE, "a|b *c*", "[polo](http://x)")

@@ -13,15 +13,16 @@ from interrupts import listen_to_ctrl_c
 from typer.testing import CliRunner
 from videos import write_counting_video
 
-from videocnn import __version__, check, shards
+from videocnn import __version__, shards
 from videocnn.cli import data, make_app, official
 from videocnn.datasets import hmdb51, toy
 from videocnn.datasets.folder import csv_file, folder
 from videocnn.datasets.ucf101 import ucf101
+from videocnn.files import read_table
 from videocnn.manifest import ManifestError, Skip, read_manifest
+from videocnn.manifest import checking as check
 from videocnn.models import clip_spec
-from videocnn.table import read_table
-from videocnn.train import build_network, parse
+from videocnn.train.training import build_network, parse
 
 
 def run(*arguments):
@@ -132,7 +133,7 @@ def test_ucf101_end_to_end(source, tmp_path):
 
 
 def test_check_tells_of_a_place_without_room_for_its_list_before_the_work(manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr("videocnn.check.check", lambda *_, **__: pytest.fail("work that cannot be kept"))
+    monkeypatch.setattr("videocnn.manifest.check", lambda *_, **__: pytest.fail("work that cannot be kept"))
     (tmp_path / "file").touch()
     result = run("check", manifest, "--quiet", "--out", tmp_path / "file" / "bad.csv")
     assert result.exit_code == 1

@@ -13,14 +13,12 @@ import tensorflow as tf
 from typer.testing import CliRunner
 from videos import read_counts, write_counting_video, write_video
 
-from videocnn.augment import Augmentation
 from videocnn.cli import make_app
-from videocnn.clips import eval_clips, open_source, train_clips, usable
+from videocnn.clips import Augmentation, eval_clips, open_source, train_clips, usable, video_errors
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.sampling import ClipError, even_clips
 from videocnn.shards import assign_shards
-from videocnn.sources import video_errors
 from videocnn.spec import ClipSpec
 from videocnn.video import VideoError
 

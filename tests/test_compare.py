@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from videocnn.compare import CompareError, compare
-from videocnn.scores import Scores, ScoresError, scores_file, write_scores
-from videocnn.tables import print_comparison
+from videocnn.evaluate import CompareError, Scores, ScoresError, compare, print_comparison, write_scores
+from videocnn.evaluate.scores import scores_file
 
 NAMES = ("a", "b", "c")
 

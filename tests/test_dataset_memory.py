@@ -6,11 +6,10 @@ import weakref
 import pytest
 from videos import write_counting_video
 
-from videocnn import clips, directory
-from videocnn.clips import eval_clips, train_clips
-from videocnn.directory import video_dataset_from_directory
+from videocnn.clips import batches as clips
+from videocnn.clips import directory, eval_clips, train_clips, video_dataset_from_directory
+from videocnn.clips.frames import CachedFrames, FileFrames
 from videocnn.manifest import Manifest, Video
-from videocnn.sources import CachedFrames, FileFrames
 from videocnn.spec import ClipSpec
 
 SPEC = ClipSpec(num_frames=2, frame_size=(20, 24), region_size=(24, 28))

@@ -5,7 +5,7 @@ import pytest
 
 from videocnn.datasets.toy import MOTION_PAIRS
 from videocnn.demo import DemoError, clear, demo, pair_figures
-from videocnn.scores import Scores
+from videocnn.evaluate import Scores
 
 NAMES = (
     "columns",

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from videos import read_counts, write_counting_video
 
-import videocnn.directory
-from videocnn.directory import video_dataset_from_directory
+import videocnn.clips.directory
+from videocnn.clips import video_dataset_from_directory
 from videocnn.sampling import ClipError
 
 SHAPE = {"frame_size": (34, 38), "num_frames": 6, "batch_size": 4}
@@ -137,7 +137,7 @@ def test_short_and_broken_videos_are_listed(directory, tmp_path):
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_decoded(directory, monkeypatch, change, message):
-    monkeypatch.setattr(videocnn.directory, "measure", lambda *given, **how: pytest.fail("the folder is decoded"))
+    monkeypatch.setattr(videocnn.clips.directory, "measure", lambda *given, **how: pytest.fail("the folder is decoded"))
     with pytest.raises(ClipError, match=message):
         video_dataset_from_directory(directory, **{**SHAPE, **change})
 

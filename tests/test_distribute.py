@@ -14,10 +14,9 @@ import pytest
 import tensorflow as tf
 from videos import write_counting_video
 
-from videocnn import distribute
-from videocnn.distribute import DeviceError, Devices, open_devices
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.runs import RunError
+from videocnn.train import DeviceError, Devices, distribute, open_devices
 
 THREE = Path(__file__).with_name("on_three_devices.py")
 

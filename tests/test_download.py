@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
-from videocnn.datasets import download as module
-from videocnn.datasets.download import DownloadError, download
+from videocnn.datasets.fetch import DownloadError
+from videocnn.datasets.fetch import download as module
+from videocnn.datasets.fetch.download import download
 
 BODY = bytes(range(256)) * 4000  # 1,024,000 bytes: several chunks
 SHA = hashlib.sha256(BODY).hexdigest()

@@ -14,12 +14,11 @@ from rich.console import Console
 from videos import write_counting_video, write_video
 
 from videocnn.errors import VideoCNNError
-from videocnn.evaluate import EvaluationError, evaluate, matched_labels, score_clips
+from videocnn.evaluate import EvaluationError, evaluate, print_result, read_scores, score_clips, write_scores
+from videocnn.evaluate.evaluation import matched_labels
 from videocnn.manifest import Manifest, Skip, Video
+from videocnn.models import SavedNetworkError, load_network
 from videocnn.runs import RunError
-from videocnn.saved import SavedNetworkError, load_network
-from videocnn.scores import read_scores, write_scores
-from videocnn.tables import print_result
 from videocnn.video import read_frames
 
 
@@ -203,7 +202,9 @@ def test_nothing_scored_and_an_empty_split_are_errors(data, run):
 
 
 def test_a_folder_that_takes_no_files_is_told_before_the_work(data, run, monkeypatch, tmp_path):
-    monkeypatch.setattr("videocnn.evaluate.score_clips", lambda *_, **__: pytest.fail("work that cannot be kept"))
+    monkeypatch.setattr(
+        "videocnn.evaluate.evaluation.score_clips", lambda *_, **__: pytest.fail("work that cannot be kept")
+    )
     monkeypatch.setattr("tempfile.TemporaryFile", denied)
     with pytest.raises(RunError, match=r"run: no file can be written there \(Permission denied\)"):
         evaluate(run, data, quiet=True)

@@ -17,8 +17,7 @@ from videocnn.export import FORMATS, ExportError, export
 from videocnn.export.precision import dtype_of, in_float32
 from videocnn.layers.winograd import pays
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.models import SingleFrame, average, set_clip_spec
-from videocnn.saved import load_network
+from videocnn.models import SingleFrame, average, load_network, set_clip_spec
 from videocnn.video import read_frames
 
 

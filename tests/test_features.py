@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
+from videocnn.models.saved import weights_hash
 from videocnn.runs import RunError
-from videocnn.saved import weights_hash
 from videocnn.transfer.features import features_key, held_out_features, keep_features
 
 SIZES = {"batch_size": 3, "num_classes": 2, "quiet": True}

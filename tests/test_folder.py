@@ -5,10 +5,11 @@ import os
 import pytest
 from videos import write_counting_video
 
+from videocnn.datasets import Found
 from videocnn.datasets.folder import csv_file, folder
-from videocnn.datasets.prepare import Found, assign_splits, describe, prepare
+from videocnn.datasets.prepare import assign_splits, describe, prepare
+from videocnn.files import TableError, read_table
 from videocnn.manifest import Manifest, ManifestError, Video, read_manifest
-from videocnn.table import TableError, read_table
 
 
 def touch(root, *names):

@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videocnn.groups import check_trainable, pattern_group, split_by_group, split_validation, ucf_group
-from videocnn.manifest import Manifest, ManifestError, Video, check_groups
+from videocnn.manifest import (
+    Manifest,
+    ManifestError,
+    Video,
+    check_groups,
+    check_trainable,
+    pattern_group,
+    split_by_group,
+    split_validation,
+    ucf_group,
+)
 
 
 def grouped(classes=("rise", "sink"), num_groups=10, clips=3, split=""):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from videocnn.datasets import hmdb51 as module
-from videocnn.datasets.hmdb51 import hmdb51, hmdb51_group
+from videocnn.datasets import hmdb51_group
+from videocnn.datasets.hmdb51 import hmdb51
 from videocnn.manifest import ManifestError, check_groups, read_manifest
 
 DATA = Path(os.environ.get("VIDEOCNN_DATA", "."))

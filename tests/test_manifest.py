@@ -11,19 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
+from videocnn.files import TableError, read_table, write_text
 from videocnn.manifest import (
-    COLUMNS,
     Manifest,
     ManifestError,
     Skip,
     Video,
     check_groups,
-    clean_label,
     read_manifest,
     write_manifest,
     write_skips,
 )
-from videocnn.table import TableError, read_table, write_text
+from videocnn.manifest.reading import COLUMNS, clean_label
 
 HEADER = ",".join(COLUMNS)
 TWO = f"{HEADER}\na.avi,rise,train,g1,30,25.0\nsub/b.avi,rise|sink,test,g2,12,29.97\n"

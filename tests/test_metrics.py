@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from videocnn.metrics import (
+from videocnn.evaluate import (
     MetricError,
     average_precision,
     chance_level,

@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 
 from videocnn.layers import winograd
-from videocnn.models import (
-    EarlyFusion,
-    LateFusion,
-    SingleFrame,
-    SlowFusion,
-    average,
-    set_clip_spec,
-    with_pooled_head,
-)
+from videocnn.models import EarlyFusion, LateFusion, SingleFrame, SlowFusion, average, set_clip_spec, with_pooled_head
 
 LOAD_AND_SCORE = """
 import sys

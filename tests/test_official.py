@@ -13,10 +13,9 @@ from typer.testing import CliRunner
 from videos import write_counting_video
 
 from videocnn.cli import make_app
-from videocnn.datasets import hmdb51, ucf101
-from videocnn.datasets.archives import DamagedError, UnpackError
-from videocnn.datasets.official import completeness, obtain
-from videocnn.datasets.prepare import Found
+from videocnn.datasets import Found, hmdb51, obtain, ucf101
+from videocnn.datasets.fetch import DamagedError, UnpackError
+from videocnn.datasets.official import completeness
 from videocnn.manifest import Manifest, Video, read_manifest
 
 NAME = "{0}/v_{0}_g{1:02d}_c01.avi"

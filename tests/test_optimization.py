@@ -6,8 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from videocnn.optimization import Cosine, PaperSGD, Plateau, make_optimizer
-from videocnn.recipes import TrainArguments
+from videocnn.train import Cosine, PaperSGD, Plateau, TrainArguments, make_optimizer
 
 
 def test_weight_decay_goes_through_the_momentum_and_spares_biases():

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from videos import write_video
 
-from videocnn.pages.page import clock, environment, percent, picture, prose, render, size
-from videocnn.pages.timeline import MOST_ROWS, clip_rows, curve, ticks, timeline_page
-from videocnn.pages.video import PageVideo, page_video
-from videocnn.timeline import Timeline
+from videocnn.predict import Timeline
+from videocnn.report.html.page import clock, environment, percent, picture, prose, render, size
+from videocnn.report.html.timeline import MOST_ROWS, clip_rows, curve, ticks, timeline_page
+from videocnn.report.html.video import PageVideo, page_video
 
 NASTY = "</script><script>alert(1)</script>"
 LABELS = ("a'\"b", NASTY, "<img src=x onerror=alert(2)>", "&amp;")
@@ -66,7 +66,7 @@ def test_the_policy_allows_the_pages_own_script_only():
 
 
 def test_nothing_in_the_templates_is_loaded_from_elsewhere():
-    for file in (resources.files("videocnn.pages") / "templates").iterdir():
+    for file in (resources.files("videocnn.report.html") / "templates").iterdir():
         text = file.read_text(encoding="utf-8")
         assert not re.search(r"https?://|@import|url\(|//cdn", text), file.name
         if file.name.endswith(".html"):

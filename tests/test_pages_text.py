@@ -135,38 +135,6 @@ def test_what_contributors_are_told_of_is_there():
     assert missing == []
 
 
-def source_of(*names):
-    """Return the file of the first of these modules that there is."""
-    places = [name.replace(".", "/") + end for name in names for end in (".py", "/__init__.py")]
-    return next(place for place in places if (ROOT / place).is_file())
-
-
-def imported(file):
-    """Yield the files of the package that a module imports as it is imported itself, not in functions."""
-    for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "videocnn":
-            yield from (source_of(f"{node.module}.{alias.name}", node.module) for alias in node.names)
-
-
-def test_imports_run_one_way():
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("| outside of the package |")[0]
-    firsts = [row.split(" | ")[0] for row in text.splitlines() if row.startswith("| `videocnn/")]
-    rooms = [re.findall(r"`(videocnn/[\w/.]+)`", first) for first in firsts]
-    assert len(rooms) > 15
-    files = [path.relative_to(ROOT).as_posix() for path in (ROOT / "videocnn").rglob("*.py")]
-    place = {"videocnn/__init__.py": 0, "videocnn/__main__.py": len(rooms)}
-    for file in set(files) - set(place):
-        found = [
-            number
-            for number, names in enumerate(rooms)
-            if any(file == name or (name.endswith("/") and file.startswith(name)) for name in names)
-        ]
-        assert len(found) == 1, f"{file} stands in {len(found)} rooms of CONTRIBUTING.md"
-        place[file] = found[0]
-    against = [f"{file} {other}" for file in files for other in imported(file) if place[other] > place[file]]
-    assert sorted(against) == [f"videocnn/{name}.py videocnn/card.py" for name in ("evaluate", "train")]
-
-
 @pytest.mark.parametrize("name", ["course.md", "lecturers.md"])
 def test_pages_about_the_course_name_every_notebook_in_order(name):
     order = [int(number) for number in re.findall(r"\]\((0[1-9])_\w+\.ipynb\)", page(name))]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from videocnn.papertables.paper import SPEED, TABLE_1, TABLE_2, TABLE_3, TABLE_4
-from videocnn.recipes import TrainArguments
+from videocnn.report.paper.paper import SPEED, TABLE_1, TABLE_2, TABLE_3, TABLE_4
+from videocnn.train import TrainArguments
 
 ROOT = Path(__file__).parent.parent
 PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "tutorials" / "paper").glob("*.md")}

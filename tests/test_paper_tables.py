@@ -11,13 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paper_runs import cells, made_scores, verdict, write_run
 
-from videocnn.compare import CompareError
 from videocnn.errors import VideoCNNError
-from videocnn.metrics import Resampled, average_precision, average_precisions_of, mean_average_precision_of, resample
-from videocnn.papertables import PaperTableError, make_table
-from videocnn.papertables.claims import CLAIMS, CONTRADICTED, OPEN, SUPPORTED, Claim, judge
-from videocnn.papertables.paper import TABLE_1, TABLE_2
-from videocnn.scores import Scores, ScoresError, summarize
+from videocnn.evaluate import (
+    CompareError,
+    Resampled,
+    Scores,
+    ScoresError,
+    average_precision,
+    average_precisions_of,
+    mean_average_precision_of,
+    resample,
+    summarize,
+)
+from videocnn.report.paper import PaperTableError, make_table
+from videocnn.report.paper.claims import CLAIMS, CONTRADICTED, OPEN, SUPPORTED, Claim, judge
+from videocnn.report.paper.paper import TABLE_1, TABLE_2
 
 HALF = [True, False] * 4
 MOST = [True, True, True, False] * 2
@@ -370,5 +378,5 @@ def test_settings_that_differ_are_told(runs, tmp_path):
 
 
 def test_no_tensorflow_is_imported():
-    code = "import sys, videocnn.papertables, videocnn.cli.tables; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, videocnn.report.paper.making, videocnn.cli.tables; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

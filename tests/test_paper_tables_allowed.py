@@ -3,8 +3,8 @@
 import pytest
 from paper_runs import made_scores, write_run
 
-from videocnn.papertables import TABLES, PaperTableError, make_table
-from videocnn.papertables.allowed import allowed_tables
+from videocnn.report.paper import TABLES, PaperTableError, make_table
+from videocnn.report.paper.allowed import allowed_tables
 
 SCORES = made_scores([True, False] * 3)
 

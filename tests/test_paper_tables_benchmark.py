@@ -12,7 +12,7 @@ import typer.main
 from videocnn.cli import make_app
 from videocnn.datasets.toy.classes import CLASSES
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.trained_on import seen_before
+from videocnn.runs import seen_before
 from videocnn.transfer.folds import check_folds
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "tables.py"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from videocnn.papertables import Cell, Column, PaperTable, PaperTableError, Row, Verdict, print_table, render
+from videocnn.report.paper import Cell, Column, PaperTable, PaperTableError, Row, Verdict, print_table, render
 
 NASTY = "<script>alert(1)</script>"
 COLUMNS = (

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from paper_runs import cells, made_scores, verdict, write_run
 
-from videocnn.papertables import PaperTableError, make_table
+from videocnn.report.paper import PaperTableError, make_table
 from videocnn.runs import RunError
 
 SCORES = made_scores([True, False] * 3)

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from paper_runs import cells, made_scores, verdict, write_run
 
-from videocnn.compare import CompareError
-from videocnn.datasets.ucf101_actions import ACTION_GROUPS, action_group
-from videocnn.metrics import mean_of, resample
-from videocnn.papertables import PaperTableError, make_table
-from videocnn.papertables.paper import TABLE_3, TABLE_4
+from videocnn.datasets import ACTION_GROUPS, action_group
+from videocnn.evaluate import CompareError, mean_of, resample
+from videocnn.report.paper import PaperTableError, make_table
+from videocnn.report.paper.paper import TABLE_3, TABLE_4
 
 TEN = ("Archery", "BabyCrawling", "Basketball", "Drumming", "HandStandPushups", "Haircut", "Kayaking", "Mixing")
 

@@ -7,7 +7,7 @@ import pytest
 from videos import write_counting_video
 
 from videocnn.errors import VideoCNNError
-from videocnn.parallel import map_parallel
+from videocnn.jobs import map_parallel
 from videocnn.video import probe
 from videocnn.video.source import open_video, packets
 

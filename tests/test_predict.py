@@ -15,11 +15,10 @@ from interrupts import listen_to_ctrl_c
 from typer.testing import CliRunner
 from videos import write_counting_video, write_video
 
-from videocnn.evaluate import EvaluationError, evaluate
+from videocnn.evaluate import EvaluationError, evaluate, read_scores
 from videocnn.manifest import Manifest, Video
+from videocnn.models import SavedNetworkError
 from videocnn.predict import PredictError, predict
-from videocnn.saved import SavedNetworkError
-from videocnn.scores import read_scores
 
 COLOURS = {"red": (230, 30, 30), "green": (30, 230, 30), "blue": (30, 30, 230)}
 QUICK = {"num_clips": 2, "num_views": 1}

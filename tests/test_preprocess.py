@@ -4,17 +4,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from videocnn.augment import (
+from videocnn.clips import (
     AUGMENTATIONS,
-    LUMA,
+    VIEWS,
     Augmentation,
     augmented_view,
+    check_sizes,
     find_augmentation,
+    fixed_view,
     mixed,
+    normalize,
+    random_view,
     recoloured,
     zoomed,
 )
-from videocnn.preprocess import VIEWS, check_sizes, fixed_view, normalize, random_view
+from videocnn.clips.augment import LUMA
 from videocnn.sampling import ClipError
 from videocnn.spec import ClipSpec
 

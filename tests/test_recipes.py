@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videocnn.recipes import ArgumentError, TrainArguments
+from videocnn.train import ArgumentError, TrainArguments
 
 
 def test_default_recipe_is_the_papers():

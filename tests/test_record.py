@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from videos import write_counting_video
 
-from videocnn.epochs import RunKeeper
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.recipes import ArgumentError, TrainArguments, TransferArguments
-from videocnn.record import put_on_record, resumed_arguments
-from videocnn.runs import RunError, read_run, sole_training
+from videocnn.runs import RunError, find_data, look_back, read_run
+from videocnn.runs.folder import sole_training
 from videocnn.shards import write_shards
 from videocnn.spec import ClipSpec
-from videocnn.train import parse, train
-from videocnn.trained_on import find_data, look_back
+from videocnn.train import ArgumentError, TrainArguments, TransferArguments, train
+from videocnn.train.epochs import RunKeeper
+from videocnn.train.record import put_on_record, resumed_arguments
+from videocnn.train.training import parse
 
 SPEC = ClipSpec(6, frame_size=(34, 38), region_size=(40, 44), class_names=("a", "b"))
 TINY = {"model": "single_frame", "width": 0.03, "frame_size": 40, "batch_size": 2, "quiet": True}
@@ -53,7 +53,7 @@ def begun(manifest, tmp_path, monkeypatch):
 
     def begin(name="run", **options):
         with monkeypatch.context() as patch:
-            patch.setattr("videocnn.train.RunKeeper", Stopped)
+            patch.setattr("videocnn.train.training.RunKeeper", Stopped)
             with pytest.raises(KeyboardInterrupt):
                 train(manifest, tmp_path / name, **TWO, **options)
         return tmp_path / name

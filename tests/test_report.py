@@ -17,13 +17,14 @@ from PIL import Image
 from typer.testing import CliRunner
 from videos import read_counts, write_counting_video
 
+from videocnn.evaluate import Scores, summarize, write_scores
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.models import SingleFrame, set_clip_spec
-from videocnn.pages.examples import NUM_FRAMES, choose, film
-from videocnn.pages.run_record import find_warnings, read_record, short_names
 from videocnn.report import ReportError, write_report
-from videocnn.runs import RunError, write_history
-from videocnn.scores import Scores, summarize, write_scores
+from videocnn.report.html.examples import NUM_FRAMES, choose, film
+from videocnn.runs import RunError
+from videocnn.runs.description import find_warnings, read_record, short_names
+from videocnn.runs.folder import write_history
 from videocnn.spec import ClipSpec
 
 NASTY = "</script><script>alert(1)</script>"

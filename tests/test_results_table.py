@@ -5,9 +5,8 @@ import json
 import pytest
 from paper_runs import made_scores, write_run
 
+from videocnn.evaluate import ScoresError, results_table
 from videocnn.runs import RunError
-from videocnn.scores import ScoresError
-from videocnn.tables import results_table
 
 
 def measured(folder, scores, *, parameters, **options):

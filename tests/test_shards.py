@@ -17,13 +17,13 @@ import pytest
 import tensorflow as tf
 from videos import counting_frames, read_counts, write_counting_video, write_video
 
-import videocnn.shards as writer_module
-from videocnn import shard_record
+import videocnn.shards.write as writer_module
 from videocnn.clips import eval_clips, open_source, train_clips
+from videocnn.jobs import sole_writer
 from videocnn.manifest import Manifest, Video, write_manifest
-from videocnn.parallel import sole_writer
-from videocnn.shard_reader import ShardFrames
 from videocnn.shards import ShardError, assign_shards, open_shards, write_shards
+from videocnn.shards import encode as shard_record
+from videocnn.shards.read import ShardFrames
 from videocnn.spec import ClipSpec
 from videocnn.video import reading
 

@@ -11,8 +11,9 @@ import pytest
 import site_pages
 import typer
 
-from videocnn import __version__, recipes
+from videocnn import __version__
 from videocnn.cli import make_app
+from videocnn.train import recipes
 
 PACKAGE = site_pages.ROOT / "videocnn"
 # Packages whose `__all__` is all that is public of them, and modules that serve others and have no page.
@@ -20,18 +21,33 @@ CLOSED = (
     "video", "models", "layers", "export", "visualize", "papertables", "transfer", "datasets.toy", "pages", "cli",
 )  # fmt: skip
 INNER = {
-    "videocnn.datasets.archives", "videocnn.datasets.download", "videocnn.datasets.opening", "videocnn.datasets.unpack",
-    "videocnn.epochs", "videocnn.parallel", "videocnn.selection", "videocnn.shard_reader", "videocnn.shard_record",
-    "videocnn.sources", "videocnn.table",
-}  # fmt: skip
+    "videocnn.datasets.fetch.archives",
+    "videocnn.datasets.fetch.download",
+    "videocnn.datasets.opening",
+    "videocnn.datasets.fetch.unpack",
+    "videocnn.train.epochs",
+    "videocnn.jobs",
+    "videocnn.clips.selection",
+    "videocnn.shards.read",
+    "videocnn.shards.encode",
+    "videocnn.clips.frames",
+    "videocnn.files",
+}
 # Documented for those who read the source; a user calls what stands above them.
 UNLISTED = {
-    "videocnn.datasets.folder.name_groups", "videocnn.datasets.official.files_by_name", "videocnn.distribute.mirrored",
-    "videocnn.evaluate.matched_labels",
-    "videocnn.evaluate.predict_function", "videocnn.row.clean_label", "videocnn.runs.write_file",
-    "videocnn.record.resumed_arguments", "videocnn.scores.write_metrics", "videocnn.train.train_network",
-    "videocnn.trained_on.started_from", "videocnn.video.seeking.JumpMissedError",
-}  # fmt: skip
+    "videocnn.datasets.folder.name_groups",
+    "videocnn.datasets.official.files_by_name",
+    "videocnn.train.distribute.mirrored",
+    "videocnn.evaluate.evaluation.matched_labels",
+    "videocnn.models.inference.predict_function",
+    "videocnn.manifest.row.clean_label",
+    "videocnn.runs.folder.write_file",
+    "videocnn.train.record.resumed_arguments",
+    "videocnn.evaluate.scores.write_metrics",
+    "videocnn.train.training.train_network",
+    "videocnn.runs.provenance.started_from",
+    "videocnn.video.seeking.JumpMissedError",
+}
 READ = ["", "02_single_frame/", "paper/", "reference/models/", "reference/commands/"]  # by axe, light and dark
 
 pytestmark = pytest.mark.slow
@@ -187,7 +203,7 @@ def test_no_private_name_is_in_the_reference(site):
 def test_every_training_argument_is_in_its_table(pages, kind):
     page = pages["reference/recipes/index.html"]
     for field in dataclasses.fields(kind):
-        assert f"videocnn.recipes.{kind.__name__}.{field.name}" in page.ids
+        assert f"videocnn.train.recipes.{kind.__name__}.{field.name}" in page.ids
         assert field.metadata["help"] in page.text
 
 

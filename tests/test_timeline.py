@@ -11,14 +11,15 @@ from typer.testing import CliRunner
 from videos import counting_frames, write_counting_video, write_video
 
 from videocnn.evaluate import EvaluationError
-from videocnn.pages.video import page_video
-from videocnn.predict import PredictError, predict
-from videocnn.saved import SavedNetworkError
-from videocnn.timeline import Timeline, score_timeline
-from videocnn.timeline_files import output_names, predict_timelines
+from videocnn.models import SavedNetworkError
+from videocnn.predict import PredictError, Timeline, predict, score_timeline
+from videocnn.report import predict_timelines
+from videocnn.report.html.video import page_video
+from videocnn.report.timeline_files import output_names
 from videocnn.video import VideoFileError, read_frames
+from videocnn.visualize import plot_timeline
 from videocnn.visualize.canvas import PictureError
-from videocnn.visualize.timeline import minutes, plot_timeline
+from videocnn.visualize.timeline import minutes
 
 NASTY = ("red", "<script>alert(1)</script>", "_blue $\\frac{")
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from videocnn.clips import sliding_clips
+from videocnn.clips.sliding import TOLERANCE
 from videocnn.sampling import ClipError
-from videocnn.sliding import TOLERANCE, sliding_clips
 from videocnn.spec import ClipSpec
 from videocnn.video import TimedFrame
 

@@ -7,20 +7,18 @@ import numpy as np
 import pytest
 from videos import counting_frames, read_counts, write_counting_video, write_video
 
+from videocnn.report.html import preview
+from videocnn.report.html.preview import browser_type, preview_suffix, write_preview
 from videocnn.sampling import frames_at_rate
 from videocnn.video import (
     DamagedVideoError,
     NoVideoError,
     VideoError,
     VideoFileError,
-    browser_type,
-    preview,
-    preview_suffix,
     probe,
     read_frames,
     stream_frames,
     streaming,
-    write_preview,
 )
 
 UNEVEN = [0, 5, 10, 60, 65, 70]  # in 25ths of a second

@@ -17,13 +17,15 @@ import pytest
 from videos import write_counting_video
 
 from videocnn import models
-from videocnn.epochs import RunKeeper
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.recipes import ArgumentError
-from videocnn.runs import RunError, create_run, read_run, write_file
-from videocnn.saved import load_network, weights_hash
-from videocnn.train import build_network, hit_at_1, parse, train
+from videocnn.models import load_network
+from videocnn.models.saved import weights_hash
+from videocnn.runs import RunError, create_run, read_run
+from videocnn.runs.folder import write_file
+from videocnn.train import ArgumentError, train
+from videocnn.train.epochs import RunKeeper
+from videocnn.train.training import build_network, hit_at_1, parse
 
 TINY = {"model": "single_frame", "width": 0.03, "frame_size": 40, "batch_size": 4, "scale": 0.02, "validation_clips": 1}
 
@@ -114,7 +116,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(manifest, finished, tmp_pa
         whole = tmp_path / "whole"
         train(manifest, whole, **options)
     with monkeypatch.context() as patch:
-        patch.setattr("videocnn.train.RunKeeper", StopAfter)
+        patch.setattr("videocnn.train.training.RunKeeper", StopAfter)
         with pytest.raises(KeyboardInterrupt):
             train(manifest, tmp_path / "parts", **options)
     assert 1 <= len(history(tmp_path / "parts")) < 4
@@ -236,7 +238,7 @@ class Rigged(RunKeeper):
 
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_model_keras_holds_the_weights_that_were_asked_for(manifest, tmp_path, monkeypatch, keep):
-    monkeypatch.setattr("videocnn.train.RunKeeper", Rigged)
+    monkeypatch.setattr("videocnn.train.training.RunKeeper", Rigged)
     train(manifest, tmp_path / "run", epochs=3, keep=keep, quiet=True, **TINY)
     state = json.loads((tmp_path / "run" / "backup" / "state.json").read_text())
     assert state["best"] == {"epoch": 2, "val_loss": 1.0, "val_hit@1": 0.75}

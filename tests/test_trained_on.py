@@ -7,11 +7,10 @@ import os
 import pytest
 from paper_runs import made_scores, write_run
 
-from videocnn.card import card_text
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.pages.run_record import find_warnings, read_record
-from videocnn.papertables import make_table
-from videocnn.trained_on import look_back, seen_before, seen_sentences
+from videocnn.report.paper import make_table
+from videocnn.runs import card_text, look_back, seen_before, seen_sentences
+from videocnn.runs.description import find_warnings, read_record
 
 GONE = "Whether the network that this one started from has seen these videos cannot be told"
 

@@ -10,15 +10,15 @@ import pytest
 from videos import counting_frames, write_video
 
 from videocnn import models
-from videocnn.epochs import RunKeeper
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import evaluate
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
+from videocnn.models import load_network
+from videocnn.models.saved import weights_hash
 from videocnn.predict import predict
-from videocnn.recipes import ArgumentError, TransferArguments
 from videocnn.runs import RunError
-from videocnn.saved import load_network, weights_hash
-from videocnn.train import train
+from videocnn.train import ArgumentError, TransferArguments, train
+from videocnn.train.epochs import RunKeeper
 from videocnn.transfer import finetune
 
 CLASSES = ("<script>alert(1)</script>", "calm")

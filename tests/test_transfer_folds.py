@@ -15,11 +15,12 @@ from videos import write_counting_video
 
 from videocnn import models
 from videocnn.cli import make_app
+from videocnn.evaluate import Scores, summarize, write_scores
 from videocnn.manifest import Manifest, Video, write_manifest
-from videocnn.runs import RunError, write_json
-from videocnn.scores import Scores, summarize, write_scores
-from videocnn.transfer import folds
-from videocnn.transfer.folds import FoldError, check_folds, find_folds, finetune_folds, mean_figures, print_folds
+from videocnn.runs import RunError
+from videocnn.runs.folder import write_json
+from videocnn.transfer import FoldError, finetune_folds, folds
+from videocnn.transfer.folds import check_folds, find_folds, mean_figures, print_folds
 
 NAMES = ("<script>alert(1)</script>", "calm")
 

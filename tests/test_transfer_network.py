@@ -16,8 +16,8 @@ from videocnn.models import (
     set_clip_spec,
     with_pooled_head,
 )
-from videocnn.recipes import TrainArguments
-from videocnn.train import build_network
+from videocnn.train import TrainArguments
+from videocnn.train.training import build_network
 from videocnn.transfer import transfer_network
 from videocnn.transfer.network import architecture, split_network
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from videocnn.datasets.ucf101 import ucf101
-from videocnn.groups import check_trainable
-from videocnn.manifest import ManifestError, check_groups, read_manifest
-from videocnn.table import TableError
+from videocnn.files import TableError
+from videocnn.manifest import ManifestError, check_groups, check_trainable, read_manifest
 
 CLASSES = ("Archery", "HandstandPushups", "Punch")
 DATA = Path(os.environ.get("VIDEOCNN_DATA", "."))

@@ -13,10 +13,10 @@ from archive_files import write_rar, write_zip
 from hypothesis import given
 from hypothesis import strategies as st
 
-from videocnn.datasets import archives
-from videocnn.datasets import unpack as module
-from videocnn.datasets.archives import DamagedError, UnpackError, check_unpacker, open_archive, safe_parts
-from videocnn.datasets.unpack import unpack
+from videocnn.datasets.fetch import DamagedError, UnpackError, archives
+from videocnn.datasets.fetch import unpack as module
+from videocnn.datasets.fetch.archives import check_unpacker, open_archive, safe_parts
+from videocnn.datasets.fetch.unpack import unpack
 
 FILES = {f"UCF-101/{c}/v_{c}_g01_c0{i}.avi": f"{c}{i}".encode() * 1000 for c in ("Archery", "Punch") for i in (1, 2)}
 TOOLS = {name: shutil.which(name) for name in ("unrar", "unar", "7z", "7zz", "bsdtar")}

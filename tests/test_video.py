@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from videos import counting_frames, read_counts, write_counting_video, write_video
 
-from videocnn.check import check
-from videocnn.manifest import Manifest
-from videocnn.row import Video
+from videocnn.manifest import Manifest, Video, check
 from videocnn.video import (
     DamagedVideoError,
     FrameIndexError,

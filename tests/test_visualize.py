@@ -9,7 +9,8 @@ from PIL import Image
 from videos import read_counts, write_counting_video
 
 from videocnn.models import EarlyFusion, LateFusion, SingleFrame, SlowFusion, average
-from videocnn.runs import RunError, write_history
+from videocnn.runs import RunError
+from videocnn.runs.folder import write_history
 from videocnn.spec import ClipSpec
 from videocnn.visualize import plot_curves, plot_filters, plot_predictions, save_figure
 from videocnn.visualize.canvas import PictureError

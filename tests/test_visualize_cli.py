@@ -10,9 +10,8 @@ from videos import write_counting_video
 from videocnn.cli import make_app
 from videocnn.evaluate import evaluate
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.models import SlowFusion, set_clip_spec
-from videocnn.runs import write_history
-from videocnn.saved import load_network
+from videocnn.models import SlowFusion, load_network, set_clip_spec
+from videocnn.runs.folder import write_history
 from videocnn.visualize.predictions import drawn, predict_and_plot
 
 

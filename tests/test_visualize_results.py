@@ -5,8 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from videocnn.compare import CompareError
-from videocnn.scores import Scores, ScoresError, summarize, write_scores
+from videocnn.evaluate import CompareError, Scores, ScoresError, summarize, write_scores
 from videocnn.visualize import plot_confusion, plot_gains, save_figure
 from videocnn.visualize.canvas import PictureError
 from videocnn.visualize.confusion import worst_pairs

@@ -52,7 +52,7 @@ START_UP = re.compile(
     r"|E\d{4} .*(?:failed call to cuInit|Unable to register cu\w+ factory)).*\n?",
     re.MULTILINE,
 )
-UNSEEN = ("videocnn.cli", "videocnn.pages")  # commands and report pages, whose wording changes often
+UNSEEN = ("videocnn.cli", "videocnn.report.html")  # commands and report pages, whose wording changes often
 # What a kernel is asked after its last cell. Modules and memory come first: the questions load some themselves. Windows
 # has no `resource`; what is sampled from outside has to do there.
 PROBE = f"""\

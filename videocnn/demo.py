@@ -16,19 +16,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from videocnn.compare import compare
 from videocnn.datasets.toy import MOTION_PAIRS, PAIRS, make_toy
 from videocnn.errors import VideoCNNError
-from videocnn.evaluate import evaluate
+from videocnn.evaluate import Estimate, Scores, compare, estimate, evaluate, mean_of, print_comparison, read_scores
 from videocnn.manifest import Manifest, read_manifest
-from videocnn.metrics import Estimate, estimate, mean_of
-from videocnn.models import clip_spec
+from videocnn.models import clip_spec, load_network
 from videocnn.predict import predict
 from videocnn.report import write_report
-from videocnn.saved import load_network
-from videocnn.scores import Scores, read_scores
 from videocnn.shards import write_shards
-from videocnn.tables import print_comparison
 from videocnn.train import train
 from videocnn.visualize import plot_curves, plot_filters, plot_predictions, save_figure
 from videocnn.visualize.predictions import film_strip

@@ -123,9 +123,9 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Decode every video and list the bad ones. Exit code 1 if there are any."""
-    from videocnn.check import check as decode
+    from videocnn.manifest import check as decode
     from videocnn.manifest import read_manifest, write_skips
-    from videocnn.runs import check_writable
+    from videocnn.runs.folder import check_writable
 
     videos = read_manifest(manifest, check_files=False)  # absent ones are for the list
     out = manifest.with_name("bad.csv") if out is None else out

@@ -72,7 +72,7 @@ def hmdb51(
 
 def _place(option: str, folder: Path | None, source, out: Path, url, archive, workers, quiet) -> Path:
     """Return the folder that is given, or get it."""
-    from videocnn.datasets.official import obtain
+    from videocnn.datasets import obtain
 
     if sum(value is not None for value in (folder, url, archive)) > 1:
         kind = option.removeprefix("--lists")

@@ -33,7 +33,7 @@ def filters(
 
     Printed beside it: how much of them is colour, and how fine the patterns are that they look for.
     """
-    from videocnn.saved import load_network
+    from videocnn.models import load_network
     from videocnn.visualize import filter_numbers, plot_filters, save_figure, save_filter_animation
 
     network = load_network(model)
@@ -116,7 +116,7 @@ def neighbours(
     out: Out = None,
 ) -> None:
     """Find the videos that the network finds most like a clip, by fc7; the video itself is left out."""
-    from videocnn.saved import load_network
+    from videocnn.models import load_network
     from videocnn.visualize import nearest_clips, plot_neighbours
     from videocnn.visualize.neighbours import summary
 
@@ -149,7 +149,7 @@ def predictions(
 ) -> None:
     """Draw videos of a split with the five best classes of each, right and wrong told apart (the paper's Figure 4)."""
     from videocnn.manifest import read_manifest
-    from videocnn.saved import load_network
+    from videocnn.models import load_network
     from videocnn.visualize.predictions import predict_and_plot
 
     figure = predict_and_plot(
@@ -201,8 +201,7 @@ def curves(
 
 
 def _network_and_clip(model: str, video: str, start: int | None):
-    from videocnn.models import clip_spec
-    from videocnn.saved import load_network
+    from videocnn.models import clip_spec, load_network
     from videocnn.visualize import read_clip
 
     network = load_network(model)

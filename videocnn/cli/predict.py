@@ -42,7 +42,7 @@ def predict(
     refuse_unused(context, SAMPLING if timeline else ALONG, timeline=timeline)
     shared = {"batch_size": batch_size, "hold_last": hold_last, "quiet": quiet or as_json}
     if timeline:
-        from videocnn.timeline_files import predict_timelines
+        from videocnn.report import predict_timelines
 
         options = {"step_seconds": step, "top": top, "link": link, "embed_limit": embed_limit}
         results = predict_timelines(model, videos, out, **options, **shared)

@@ -37,7 +37,7 @@ def evaluate(
 ) -> None:
     """Measure a network on a split: clip and video hit@1 and hit@5, mean AP, with intervals and chance."""
     from videocnn.evaluate import evaluate as measure
-    from videocnn.tables import print_result
+    from videocnn.evaluate import print_result
 
     options = {"num_clips": num_clips, "num_views": num_views, "batch_size": batch_size, "short": short}
     result = measure(run, manifest, split=split, gpus=gpus, logical=logical, seed=seed, quiet=quiet, **options)
@@ -54,8 +54,8 @@ def compare(
     seed: Seed = 0,
 ) -> None:
     """Put runs beside each other, with paired differences, from the scores that evaluate kept."""
-    from videocnn.compare import compare as put_together
-    from videocnn.tables import print_comparison
+    from videocnn.evaluate import compare as put_together
+    from videocnn.evaluate import print_comparison
 
     print_comparison(put_together(runs, split, average=average, seed=seed))
 

@@ -25,8 +25,8 @@ def tables(
 
     Every figure stands beside the paper's, with a 95 % interval, and below them is what they say of its claims.
     """
-    from videocnn.papertables import PaperTableError, make_table, print_table, render
-    from videocnn.table import write_text
+    from videocnn.files import write_text
+    from videocnn.report.paper import PaperTableError, make_table, print_table, render
 
     if form not in ("text", "markdown", "csv"):
         raise PaperTableError(f"--format: {form!r} is not one of text, markdown, csv")

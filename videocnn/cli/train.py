@@ -1,4 +1,4 @@
-"""`videocnn train`: the options are the table in `videocnn.recipes`, one for one."""
+"""`videocnn train`: the options are the table in `videocnn.train.recipes`, one for one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from videocnn.cli.run import Gpus, Logical
-from videocnn.recipes import TrainArguments
+from videocnn.train import TrainArguments
 
 
 def option(field: dataclasses.Field) -> inspect.Parameter:

@@ -1,4 +1,4 @@
-"""`videocnn finetune`: a trained network for other videos; its options are the table in `videocnn.recipes`."""
+"""`videocnn finetune`: a trained network for other videos; its options are the table in `videocnn.train.recipes`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import typer
 
 from videocnn.cli.run import Gpus, Logical, Views
 from videocnn.cli.train import option
-from videocnn.recipes import ARCHITECTURE, TransferArguments
+from videocnn.train import TransferArguments
+from videocnn.train.recipes import ARCHITECTURE
 
 
 def finetune(
@@ -44,7 +45,8 @@ def finetune(
     given = {name: value for name, value in arguments.items() if value is not None}
     options = {"resume": resume, "overwrite": overwrite, "gpus": gpus, "logical": logical, **given}
     if folds:
-        from videocnn.transfer.folds import finetune_folds, print_folds
+        from videocnn.transfer import finetune_folds
+        from videocnn.transfer.folds import print_folds
 
         print_folds(finetune_folds(run, manifest, out, num_clips=num_clips, num_views=num_views, **options))
         typer.echo(f"{os.path.join(out, 'folds.json')} keeps these figures")

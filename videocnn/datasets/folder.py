@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from videocnn.datasets.prepare import Found, assign_splits
-from videocnn.groups import pattern_group, ucf_group
-from videocnn.manifest import Manifest
-from videocnn.row import CONTROL, ManifestError, Skip, Video, clean_group, clean_label, is_url
-from videocnn.table import read_table
+from videocnn.files import read_table
+from videocnn.manifest import Manifest, ManifestError, Skip, Video, is_url, pattern_group, ucf_group
+from videocnn.manifest.row import CONTROL, clean_group, clean_label
 
 EXTENSIONS = (
     ".3gp", ".asf", ".avi", ".divx", ".flv", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",

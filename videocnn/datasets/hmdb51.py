@@ -15,10 +15,9 @@ from pathlib import Path
 
 from videocnn.datasets.official import Source, files_by_name
 from videocnn.datasets.prepare import Found
-from videocnn.groups import split_validation
-from videocnn.manifest import Manifest, check_groups
-from videocnn.row import ManifestError, Skip, Video, clean_group
-from videocnn.table import read_text
+from videocnn.files import read_text
+from videocnn.manifest import Manifest, ManifestError, Skip, Video, check_groups, split_validation
+from videocnn.manifest.row import clean_group
 
 NUM_VIDEOS, NUM_CLASSES, FOLDS = 6766, 51, (1, 2, 3)
 _PAGE = "https://serre.lab.brown.edu/hmdb51.html"

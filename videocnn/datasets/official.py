@@ -13,11 +13,12 @@ import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
-from videocnn.datasets.archives import DamagedError, UnpackError, check_unpacker
-from videocnn.datasets.download import download, file_sha256
+from videocnn.datasets.fetch import DamagedError, UnpackError
+from videocnn.datasets.fetch.archives import check_unpacker
+from videocnn.datasets.fetch.download import download, file_sha256
+from videocnn.datasets.fetch.unpack import unpack
 from videocnn.datasets.prepare import Found
-from videocnn.datasets.unpack import unpack
-from videocnn.table import write_text
+from videocnn.files import write_text
 
 RECORD = "sources.json"
 

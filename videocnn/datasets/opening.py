@@ -11,9 +11,8 @@ from pathlib import Path
 from videocnn.datasets.folder import folder
 from videocnn.datasets.prepare import Found, prepare
 from videocnn.datasets.toy import make_toy
-from videocnn.manifest import Manifest, read_manifest
-from videocnn.row import ManifestError
-from videocnn.table import read_table
+from videocnn.files import read_table
+from videocnn.manifest import Manifest, ManifestError, read_manifest
 
 TOY = "toy"
 

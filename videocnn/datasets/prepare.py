@@ -11,10 +11,21 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from videocnn.groups import check_trainable, split_by_group, split_validation
-from videocnn.manifest import Manifest, check_groups, check_links, read_manifest, write_manifest, write_skips
-from videocnn.measure import measure
-from videocnn.row import SPLITS, ManifestError, Skip
+from videocnn.manifest import (
+    Manifest,
+    ManifestError,
+    Skip,
+    check_groups,
+    check_links,
+    check_trainable,
+    measure,
+    read_manifest,
+    split_by_group,
+    split_validation,
+    write_manifest,
+    write_skips,
+)
+from videocnn.manifest.row import SPLITS
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from videocnn.datasets.official import Source, files_by_name
 from videocnn.datasets.prepare import Found
-from videocnn.groups import UCF_NAME, split_validation
-from videocnn.manifest import Manifest, check_groups
-from videocnn.row import ManifestError, Skip, Video
-from videocnn.table import read_text
+from videocnn.files import read_text
+from videocnn.manifest import Manifest, ManifestError, Skip, Video, check_groups, split_validation
+from videocnn.manifest.groups import UCF_NAME
 
 NUM_VIDEOS, NUM_CLASSES, FOLDS = 13320, 101, (1, 2, 3)
 _PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"

@@ -1,5 +1,5 @@
 """Trained networks for places without this package: SavedModel, ONNX and TFLite, each checked against Keras."""
 
-from videocnn.export.exporting import FORMATS, Exported, ExportError, export
+import lazy_loader
 
-__all__ = ["FORMATS", "ExportError", "Exported", "export"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -16,10 +16,10 @@ from videocnn import clips
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Skip
 from videocnn.models import clip_spec
-from videocnn.predict import find_files, probe_files
-from videocnn.runs import read_run
+from videocnn.predict import find_files
+from videocnn.predict.prediction import probe_files
+from videocnn.runs import find_data, read_run
 from videocnn.spec import ClipSpec
-from videocnn.trained_on import find_data
 
 # Largest difference of a probability by what the Keras network computes in. Float32: other orders of sums. Exported
 # networks compute in float32, so that half precision's own rounding is in the difference.

@@ -16,14 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from videocnn.card import CARD, card_text, write_card
 from videocnn.export import to_onnx, to_savedmodel, to_tflite
 from videocnn.export.checking import TOLERANCES, CheckClips, ExportError, find_clips, keras_scores, largest_difference
 from videocnn.export.guide import describe_export, describe_use
 from videocnn.export.precision import dtype_of, in_float32
 from videocnn.layers import plain_convolutions
-from videocnn.runs import WRITING, read_run, versions
-from videocnn.saved import load_network, network_file
+from videocnn.models import load_network, network_file
+from videocnn.runs import card_text, read_run, versions, write_card
+from videocnn.runs.card import CARD
+from videocnn.runs.folder import WRITING
 
 FORMATS = {"savedmodel": to_savedmodel, "onnx": to_onnx, "tflite": to_tflite}
 GUIDE = "clip.json"

@@ -4,18 +4,6 @@ Written in `keras.ops`, so every backend gives the same values (section 3 of the
 two streams).
 """
 
-from videocnn.layers.clip import ClipInput, Context, Fovea, FrameDifference, TakeFrames
-from videocnn.layers.tower import FramePooling, LocalResponseNormalization, TemporalConv
-from videocnn.layers.winograd import plain_convolutions
+import lazy_loader
 
-__all__ = [
-    "ClipInput",
-    "Context",
-    "Fovea",
-    "FrameDifference",
-    "FramePooling",
-    "LocalResponseNormalization",
-    "TakeFrames",
-    "TemporalConv",
-    "plain_convolutions",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

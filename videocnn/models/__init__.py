@@ -3,29 +3,6 @@
 Four builders in the shape of `keras.applications`, their average, clip specification, preprocessing and decoding.
 """
 
-from videocnn.models.ensemble import average
-from videocnn.models.fusion import EarlyFusion, LateFusion, SingleFrame, SlowFusion
-from videocnn.models.interface import (
-    clip_spec,
-    decode_predictions,
-    load_model,
-    preprocess_input,
-    set_clip_spec,
-    with_pooled_head,
-)
-from videocnn.models.tower import ModelError
+import lazy_loader
 
-__all__ = [
-    "EarlyFusion",
-    "LateFusion",
-    "ModelError",
-    "SingleFrame",
-    "SlowFusion",
-    "average",
-    "clip_spec",
-    "decode_predictions",
-    "load_model",
-    "preprocess_input",
-    "set_clip_spec",
-    "with_pooled_head",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,8 +3,6 @@
 `transfer_network` makes it, `finetune` trains it in a run folder, `finetune_folds` does so on every fold of a data set.
 """
 
-from videocnn.transfer.folds import finetune_folds
-from videocnn.transfer.network import transfer_network
-from videocnn.transfer.run import finetune
+import lazy_loader
 
-__all__ = ["finetune", "finetune_folds", "transfer_network"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

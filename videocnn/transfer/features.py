@@ -23,9 +23,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from videocnn.parallel import progress_bar
+from videocnn.clips import video_errors
+from videocnn.clips.frames import GIB, call_python, called_by_dataset
+from videocnn.jobs import progress_bar
 from videocnn.runs import RunError
-from videocnn.sources import GIB, call_python, called_by_dataset, video_errors
 
 Batch = tuple[Any, Any]
 

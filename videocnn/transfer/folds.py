@@ -24,14 +24,12 @@ from rich.text import Text
 
 from videocnn import clips
 from videocnn.errors import VideoCNNError
-from videocnn.evaluate import evaluate
-from videocnn.groups import check_trainable
-from videocnn.metrics import Resampled, mean_over_folds
-from videocnn.recipes import ARCHITECTURE
-from videocnn.row import ManifestError
-from videocnn.runs import read_run, write_json
-from videocnn.scores import read_metrics, read_scores, resample_figures
-from videocnn.tables import CHANCE, FIGURES, counted, interval, percent
+from videocnn.evaluate import Resampled, evaluate, mean_over_folds, read_scores, resample_figures
+from videocnn.evaluate.printing import CHANCE, FIGURES, counted, interval, percent
+from videocnn.manifest import ManifestError, check_trainable
+from videocnn.runs import read_metrics, read_run
+from videocnn.runs.folder import write_json
+from videocnn.train.recipes import ARCHITECTURE
 from videocnn.transfer.run import finetune
 
 

@@ -11,17 +11,16 @@ from typing import Any
 import keras
 
 from videocnn import clips, models
-from videocnn.distribute import Devices
-from videocnn.epochs import RunKeeper
-from videocnn.evaluate import open_data
-from videocnn.optimization import make_schedule
-from videocnn.recipes import ARCHITECTURE, TransferArguments
-from videocnn.record import put_on_record
-from videocnn.runs import read_run, versions, write_json
-from videocnn.saved import weights_hash
-from videocnn.sources import video_errors
+from videocnn.clips import open_data, video_errors
+from videocnn.models.saved import weights_hash
+from videocnn.runs import read_run, versions
+from videocnn.runs.folder import write_json
 from videocnn.spec import ClipSpec
-from videocnn.train import compile_trainer, input_options, kept_model, record_devices, validation_clips
+from videocnn.train import Devices, TransferArguments, make_schedule
+from videocnn.train.epochs import RunKeeper
+from videocnn.train.recipes import ARCHITECTURE
+from videocnn.train.record import put_on_record
+from videocnn.train.training import compile_trainer, input_options, kept_model, record_devices, validation_clips
 from videocnn.transfer.features import Features, features_key, held_out_features, keep_features
 from videocnn.transfer.network import split_network
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from videocnn.layers import ClipInput, FrameDifference
 from videocnn.models import ModelError, clip_spec, set_clip_spec
-from videocnn.recipes import REGIMES
+from videocnn.train.recipes import REGIMES
 
 PAPER_HEAD = ("fc6", "fc6_dropout", "fc7", "fc7_dropout", "predictions")
 POOLED_HEAD = ("dropout", "predictions")

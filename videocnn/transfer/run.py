@@ -12,15 +12,16 @@ from typing import Any
 import keras
 
 from videocnn import clips
-from videocnn.distribute import open_devices
-from videocnn.groups import check_trainable
-from videocnn.models import clip_spec
-from videocnn.recipes import ARCHITECTURE, ArgumentError, TransferArguments, check_names
-from videocnn.record import resumed_arguments
-from videocnn.runs import RunError, check_free, create_run, read_run, sole_training
-from videocnn.saved import load_network, weights_hash
-from videocnn.train import check_input, train_network
-from videocnn.trained_on import find_origin, read_whole, warn_of_seen
+from videocnn.manifest import check_trainable
+from videocnn.models import clip_spec, load_network
+from videocnn.models.saved import weights_hash
+from videocnn.runs import RunError, create_run, find_origin, read_run, read_whole
+from videocnn.runs.folder import check_free, sole_training
+from videocnn.runs.provenance import warn_of_seen
+from videocnn.train import ArgumentError, TransferArguments, open_devices
+from videocnn.train.recipes import ARCHITECTURE, check_names
+from videocnn.train.record import resumed_arguments
+from videocnn.train.training import check_input, train_network
 from videocnn.transfer.head import train_head
 from videocnn.transfer.network import architecture, learning_layers, transfer_network
 
@@ -49,7 +50,7 @@ def finetune(
         logical: split the processor into so many devices, likewise.
         quiet: print nothing, unless the network has seen videos that the new one would be measured on.
         **arguments: `regime`, one of `"top"` (the default), `"top3"`, `"all"`, `"scratch"`, and the others of
-            `videocnn.recipes.TransferArguments`, which is also the command line's table.
+            `videocnn.train.TransferArguments`, which is also the command line's table.
 
     Returns:
         The network with the weights of `model.keras`, as for `train`.

@@ -5,42 +5,6 @@ all of them with their times, `check_video` decodes everything. Frame `i` is the
 whatever header and time stamps claim. Every failure is a `VideoError`.
 """
 
-from videocnn.video.errors import (
-    DamagedVideoError,
-    EncryptedVideoError,
-    FrameIndexError,
-    NoVideoError,
-    UnsupportedVideoError,
-    VideoError,
-    VideoFileError,
-    VideoTimeoutError,
-    VideoTooLargeError,
-)
-from videocnn.video.preview import browser_type, preview_suffix, write_preview
-from videocnn.video.reading import VideoInfo, check_video, first_frames, probe, read_frames
-from videocnn.video.source import MAX_PIXELS, MAX_SIDE
-from videocnn.video.streaming import TimedFrame, stream_frames
+import lazy_loader
 
-__all__ = [
-    "MAX_PIXELS",
-    "MAX_SIDE",
-    "DamagedVideoError",
-    "EncryptedVideoError",
-    "FrameIndexError",
-    "NoVideoError",
-    "TimedFrame",
-    "UnsupportedVideoError",
-    "VideoError",
-    "VideoFileError",
-    "VideoInfo",
-    "VideoTimeoutError",
-    "VideoTooLargeError",
-    "browser_type",
-    "check_video",
-    "first_frames",
-    "preview_suffix",
-    "probe",
-    "read_frames",
-    "stream_frames",
-    "write_preview",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 import av
 
-from videocnn.parallel import give_up_if_ended
+from videocnn.jobs import give_up_if_ended
 from videocnn.video.errors import (
     DamagedVideoError,
     EncryptedVideoError,

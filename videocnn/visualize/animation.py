@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from videocnn.runs import write_file
+from videocnn.runs.folder import write_file
 from videocnn.visualize.canvas import PictureError, plain
 from videocnn.visualize.filters import filter_pictures, first_layer_kernels, strips
 

@@ -12,7 +12,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from videocnn.errors import VideoCNNError
-from videocnn.runs import write_file
+from videocnn.runs.folder import write_file
 
 # Okabe and Ito's palette: distinct under all common forms of colour blindness.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"

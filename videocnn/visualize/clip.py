@@ -15,11 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from videocnn.clips import check_sizes
+from videocnn.clips.selection import timeline
 from videocnn.layers import Context, Fovea, FrameDifference
 from videocnn.models import clip_spec, preprocess_input
-from videocnn.preprocess import check_sizes
 from videocnn.sampling import ClipError, clip_indices, clip_span, even_clips
-from videocnn.selection import timeline
 from videocnn.spec import ClipSpec
 from videocnn.video import probe, read_frames
 from videocnn.visualize.canvas import PictureError, plain

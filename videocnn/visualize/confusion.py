@@ -15,8 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from videocnn.scores import read_metrics
-from videocnn.tables import counted
+from videocnn.evaluate.printing import counted
+from videocnn.runs import read_metrics
 from videocnn.visualize.canvas import PictureError, plain, text_inches
 
 COUNTED = 20  # classes up to which every cell has its number written into it

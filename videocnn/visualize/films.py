@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from videocnn.runs import write_file
+from videocnn.runs.folder import write_file
 from videocnn.visualize.canvas import PictureError
 
 GAP = 6  # pixels between clips

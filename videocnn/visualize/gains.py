@@ -14,10 +14,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from videocnn.compare import check_same_data, common_videos
-from videocnn.metrics import Estimate, Resampled, average_precisions_of, resample
-from videocnn.scores import Scores, read_scores
-from videocnn.tables import counted
+from videocnn.evaluate import Estimate, Resampled, Scores, average_precisions_of, common_videos, read_scores, resample
+from videocnn.evaluate.comparison import check_same_data
+from videocnn.evaluate.printing import counted
 from videocnn.visualize.canvas import BLUE, ORANGE, PictureError, plain, text_inches
 
 

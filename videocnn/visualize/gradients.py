@@ -170,7 +170,7 @@ def scores_over_time(
         PictureError: the video is too short.
         VideoError: it cannot be read.
     """
-    from videocnn.evaluate import predict_function
+    from videocnn.models import predict_function
 
     probabilities = predict_function(model)
     clips = read_clips(path, clip_spec(model), num_clips)

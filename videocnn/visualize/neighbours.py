@@ -15,10 +15,9 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from videocnn import clips
-from videocnn.clips import Source
-from videocnn.manifest import Manifest, Skip
+from videocnn.clips.batches import Source
+from videocnn.manifest import Manifest, Skip, Video
 from videocnn.models import clip_spec
-from videocnn.row import Video
 from videocnn.visualize.canvas import PictureError, plain, text_inches
 from videocnn.visualize.clip import Clip, network_input, read_clip
 from videocnn.visualize.strip import draw_strip, shown_frames

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
+from videocnn.clips import usable
+from videocnn.clips.selection import timeline
 from videocnn.manifest import Manifest
 from videocnn.models import clip_spec
 from videocnn.sampling import even_clips
-from videocnn.selection import timeline, usable
 from videocnn.spec import ClipSpec
 from videocnn.video import probe, read_frames
 from videocnn.visualize.canvas import BLUE, GREY, ORANGE, PictureError, plain
@@ -58,7 +59,7 @@ def predict_and_plot(
     Raises:
         VideoCNNError: no usable video, a label that the network does not know, or a file that cannot be read.
     """
-    from videocnn.evaluate import matched_labels
+    from videocnn.evaluate.evaluation import matched_labels
     from videocnn.predict import predict
 
     spec, part = clip_spec(model), manifest.select(split)

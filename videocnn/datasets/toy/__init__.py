@@ -18,8 +18,8 @@ from videocnn.datasets.toy.classes import CLASSES, MOTION_PAIRS, PAIRS
 from videocnn.datasets.toy.encode import encode_video
 from videocnn.datasets.toy.scenes import CANVAS, SHAKE, Place, camera_path, make_place
 from videocnn.errors import VideoCNNError
+from videocnn.jobs import map_parallel
 from videocnn.manifest import Manifest, Video, write_manifest
-from videocnn.parallel import map_parallel
 
 __all__ = ["CLASSES", "MOTION_PAIRS", "NUM_SHORT", "PAIRS", "ToyClip", "ToyError", "make_toy", "toy_clips"]
 

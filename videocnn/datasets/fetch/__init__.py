@@ -1,0 +1,5 @@
+"""Download, verify and unpack the archives of official data sets."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

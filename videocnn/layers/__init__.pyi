@@ -1,0 +1,9 @@
+from .clip import ClipInput as ClipInput
+from .clip import Context as Context
+from .clip import Fovea as Fovea
+from .clip import FrameDifference as FrameDifference
+from .clip import TakeFrames as TakeFrames
+from .tower import FramePooling as FramePooling
+from .tower import LocalResponseNormalization as LocalResponseNormalization
+from .tower import TemporalConv as TemporalConv
+from .winograd import plain_convolutions as plain_convolutions

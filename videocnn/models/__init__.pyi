@@ -1,0 +1,16 @@
+from .ensemble import average as average
+from .fusion import EarlyFusion as EarlyFusion
+from .fusion import LateFusion as LateFusion
+from .fusion import SingleFrame as SingleFrame
+from .fusion import SlowFusion as SlowFusion
+from .inference import predict_function as predict_function
+from .interface import clip_spec as clip_spec
+from .interface import decode_predictions as decode_predictions
+from .interface import load_model as load_model
+from .interface import preprocess_input as preprocess_input
+from .interface import set_clip_spec as set_clip_spec
+from .interface import with_pooled_head as with_pooled_head
+from .saved import SavedNetworkError as SavedNetworkError
+from .saved import load_network as load_network
+from .saved import network_file as network_file
+from .tower import ModelError as ModelError

@@ -1,0 +1,5 @@
+"""Class names for video files, and scores along a long video."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

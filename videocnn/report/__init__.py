@@ -1,0 +1,5 @@
+"""What is shown of runs: the HTML report, timeline pages and the paper's tables."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

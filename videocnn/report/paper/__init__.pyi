@@ -1,0 +1,10 @@
+from .making import TABLES as TABLES
+from .making import make_table as make_table
+from .rendering import print_table as print_table
+from .rendering import render as render
+from .table import Cell as Cell
+from .table import Column as Column
+from .table import PaperTable as PaperTable
+from .table import PaperTableError as PaperTableError
+from .table import Row as Row
+from .table import Verdict as Verdict

@@ -1,0 +1,154 @@
+"""Table 2: the classes in which slow fusion gains and loses most against single-frame, by average precision.
+
+Extremes among many classes are picked, so each change stands with its interval and the table warns of its reading.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from videocnn.evaluate import Resampled, Scores, average_precisions_of, chance_level, common_videos, resample
+from videocnn.evaluate.comparison import check_same_data
+from videocnn.evaluate.printing import counted
+from videocnn.report.paper.claims import side, verdicts
+from videocnn.report.paper.evaluated import EvaluatedRun, by_key, read_evaluated, run_names
+from videocnn.report.paper.notes import data_note, facts, interval_note, run_notes
+from videocnn.report.paper.paper import TABLE_2
+from videocnn.report.paper.table import Cell, Column, PaperTable, PaperTableError, Row, figure_cell
+
+COLUMNS = (
+    Column("change", "change of AP", "change"),
+    Column("apart", "apart from 0", "text", paper=False),
+    Column("single_frame", "single frame", "precision", paper=False),
+    Column("slow_fusion", "slow fusion", "precision", paper=False),
+    Column("chance", "chance", "precision", paper=False),
+    Column("videos", "videos", "count", paper=False),
+)
+NUM_SHOWN = 10  # classes at each end
+
+
+def classes_table(
+    runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0, ungrouped: bool = False
+) -> PaperTable:
+    """Make Table 2 (section 4.1): the change of each class's average precision, at both ends.
+
+    Args:
+        runs: one run of slow fusion and one of single-frame with the same stream, in any order.
+        split: the split that both were evaluated on.
+        seed: of the bootstrap.
+        ungrouped: take every video for a source of its own where the manifest names no groups.
+
+    Raises:
+        PaperTableError: other networks, or runs that cannot be read as `networks_table` says.
+        CompareError: other data or classes.
+        ScoresError: a run was not evaluated on this split.
+    """
+    single, slow = pair(by_key(read_evaluated(name, split, ungrouped=ungrouped) for name in run_names(runs)))
+    check_same_data({run.name: run.scores for run in (single, slow)})
+    kept, left_out = common_videos({run.name: run.scores for run in (single, slow)})
+    precisions = {run.name: class_precisions(kept[run.name], seed) for run in (single, slow)}
+    before, after = precisions[single.name], precisions[slow.name]
+    scores = kept[single.name]
+    videos = (scores.labels > 0).sum(axis=0)
+    changes = {name: class_figure(after - before, column) for column, name in enumerate(scores.class_names)}
+    measured = [name for name in scores.class_names if not np.isnan(changes[name].value)]
+    absent = [name for name in scores.class_names if name not in measured]
+    order = sorted(measured, key=lambda name: (-changes[name].value, name))
+    ends = order if len(order) <= 2 * NUM_SHOWN else order[:NUM_SHOWN] + order[-NUM_SHOWN:]
+    column = {name: number for number, name in enumerate(scores.class_names)}
+    rows = [
+        Row(
+            name,
+            name,
+            {
+                "change": figure_cell(changes[name], paper_change(name)),
+                "apart": Cell(apart(changes[name])),
+                "single_frame": Cell(float(before.value[column[name]])),
+                "slow_fusion": Cell(float(after.value[column[name]])),
+                "chance": Cell(float(videos[column[name]] / len(scores))),
+                "videos": Cell(int(videos[column[name]])),
+            },
+            (single.name, slow.name),
+        )
+        for name in ends
+    ]
+    known = {name.casefold() for name in scores.class_names}
+    rows += [
+        Row(f"paper: {name}", f"{name} (the paper's class)", {"change": Cell(paper=value)})
+        for name, value in TABLE_2.items()
+        if name.casefold() not in known
+    ]
+    return PaperTable(
+        name="2",
+        title="Table 2: average precision of slow fusion minus that of single-frame, by class",
+        label_title="class",
+        columns=COLUMNS,
+        rows=tuple(rows),
+        facts=facts(
+            [scores], [single, slow], {f"chance_hit_at_{k}": chance_level(scores.labels, k) for k in (1, 5)}, seed
+        ),
+        notes=(
+            data_note(scores, left_out),
+            interval_note([scores], seed),
+            *warnings([changes[name] for name in measured]),
+            *([f"without a video in this split: {', '.join(absent)}"] if absent else []),
+            "chance: the share of videos that have the class, which is the AP of equal scores for all",
+            "paper: Sports-1M, 487 classes; the first of both ends of its table",
+            *run_notes([single, slow]),
+        ),
+        verdicts=verdicts("2", {}, "change"),
+    )
+
+
+def pair(found: dict[str, EvaluatedRun]) -> tuple[EvaluatedRun, EvaluatedRun]:
+    """Return the runs of single-frame and slow fusion.
+
+    Raises:
+        PaperTableError: there are others, or their streams differ.
+    """
+    by_model = {run.arguments["model"]: run for run in found.values()}
+    if len(found) != 2 or set(by_model) != {"single_frame", "slow_fusion"}:
+        given = ", ".join(f"{run.name} ({run.label})" for run in found.values())
+        raise PaperTableError(f"table 2 is made from one run of Slow Fusion and one of Single-Frame, not from {given}")
+    single, slow = by_model["single_frame"], by_model["slow_fusion"]
+    if single.arguments["stream"] != slow.arguments["stream"]:
+        raise PaperTableError(
+            f"{slow.name} sees stream {slow.arguments['stream']} and {single.name} {single.arguments['stream']}; "
+            "table 2 compares two networks that see the same"
+        )
+    return single, slow
+
+
+def class_precisions(scores: Scores, seed: int) -> Resampled:
+    """Return each class's average precision over all videos `(num_classes,)` and over draws of groups."""
+    return resample(average_precisions_of(scores.video_scores, scores.labels, scores.groups), scores.groups, seed=seed)
+
+
+def class_figure(precisions: Resampled, column: int) -> Resampled:
+    """Return the figure of one class."""
+    return Resampled(float(precisions.value[column]), precisions.draws[:, column])
+
+
+def paper_change(name: str) -> float | None:
+    """Return the paper's change of a class of the same name, or None."""
+    return {key.casefold(): value for key, value in TABLE_2.items()}.get(name.casefold())
+
+
+def apart(change: Resampled) -> str:
+    """Return whether the interval of a change leaves zero out."""
+    estimate = change.estimate()
+    return "-" if np.isnan(estimate.low) else "yes" if side(estimate) else "no"
+
+
+def warnings(changes: Sequence[Resampled]) -> list[str]:
+    """Return how far picked extremes can be believed."""
+    separated = sum(bool(side(change.estimate())) for change in changes)
+    count = counted(len(changes), "class").replace("classs", "classes")
+    return [
+        f"the interval leaves out 0 for {separated} of {count}; by luck alone about {0.05 * len(changes):.1f} would",
+        f"careful: the two ends are the extremes of {count}, picked by the very figure that is shown, so they "
+        "flatter; on other videos the same classes would change less",
+    ]

@@ -1,0 +1,192 @@
+"""Run folders for a table: read with all that a table needs to know of them, and refused where they do not fit.
+
+A run must be finished and evaluated on the split; intervals are made by drawing groups, so the manifest must have some.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from videocnn.evaluate import Scores, read_scores
+from videocnn.report.paper.table import PaperTableError
+from videocnn.runs import read_metrics, read_run
+
+NETWORK_NAMES = {
+    "single_frame": "Single-Frame",
+    "early_fusion": "Early Fusion",
+    "late_fusion": "Late Fusion",
+    "slow_fusion": "Slow Fusion",
+}
+STREAM_NAMES = {"full": "", "multires": " + multires", "fovea": ", fovea only", "context": ", context only"}
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluatedRun:
+    """A finished run that was measured on a split.
+
+    Attributes:
+        name: the folder as it was given.
+        described: what `run.json` says.
+        metrics: what `metrics.json` says of the split.
+        scores: the kept scores of the split.
+    """
+
+    name: str
+    described: dict[str, Any]
+    metrics: dict[str, Any]
+    scores: Scores
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The resolved arguments of its training."""
+        return self.described["arguments"]
+
+    @property
+    def regime(self) -> str | None:
+        """How it was fine-tuned, or None for a run of `videocnn train`."""
+        return self.arguments.get("regime")
+
+    @property
+    def weights(self) -> str:
+        """That it started from the weights of another run, in words; "" for random ones and for those of a regime."""
+        file = self.arguments.get("weights")
+        return f"was started from the weights in {file}" if file else ""
+
+    @property
+    def key(self) -> str:
+        """Network and stream, as the rows of Table 1 are named."""
+        difference = "/difference" if self.arguments.get("frame_difference") else ""
+        return f"{self.arguments['model']}/{self.arguments['stream']}{difference}"
+
+    @property
+    def label(self) -> str:
+        """Network and stream as people call them."""
+        return network_label(self.key)
+
+    @property
+    def machine(self) -> str:
+        """Where it was trained: processor, memory, GPUs, system and TensorFlow."""
+        parts = self.described.get("hardware", {})
+        gpus = ", ".join(parts.get("gpus", [])) or "no GPU"
+        memory = f"{parts['memory_gib']} GiB, " if parts.get("memory_gib") else ""
+        version = self.described.get("versions", {}).get("tensorflow", "unknown")
+        return (
+            f"{parts.get('processor', 'unknown')}, {parts.get('processors', '?')} processors, {memory}{gpus}, "
+            f"{parts.get('system', 'unknown system')}, TensorFlow {version}"
+        )
+
+
+def network_label(key: str) -> str:
+    """Return what people call a row such as `"single_frame/multires"`."""
+    model, stream, *difference = key.split("/")
+    return NETWORK_NAMES[model] + STREAM_NAMES[stream] + (" on frame differences" if difference else "")
+
+
+def run_names(runs: Sequence[str | os.PathLike]) -> list[str]:
+    """Return the folders as they are shown, each once.
+
+    Raises:
+        PaperTableError: none, or one twice.
+    """
+    if not runs:
+        raise PaperTableError("no run is given; name the run folders that the table is made from")
+    names = [os.fspath(run).rstrip("/") or "/" for run in runs]
+    seen: dict[str, str] = {}
+    for name in names:
+        place = os.path.realpath(name)
+        if place in seen:
+            raise PaperTableError(f"{name}: the same run as {seen[place]}; name each run once")
+        seen[place] = name
+    return names
+
+
+def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> EvaluatedRun:
+    """Read a finished and evaluated run.
+
+    Args:
+        folder: the run folder.
+        split: the split that it was evaluated on.
+        ungrouped: accept a manifest without groups, in which every video then counts as a source of its own.
+
+    Raises:
+        PaperTableError: the run is unfinished, its files do not belong together, or there are no groups.
+        RunError: the folder is no run.
+        ScoresError: it was not evaluated on this split, or its scores are damaged.
+    """
+    described = read_run(folder)
+    arguments = described.get("arguments") if isinstance(described, dict) else None
+    if not isinstance(arguments, dict) or not isinstance(described.get("hardware", {}), dict):
+        raise PaperTableError(f"{folder}/run.json: does not say how the run was trained; train it again")
+    if arguments.get("model") not in NETWORK_NAMES or arguments.get("stream") not in STREAM_NAMES:
+        raise PaperTableError(
+            f"{folder}: is a run of {arguments.get('model')!r}, stream {arguments.get('stream')!r}; the tables know "
+            f"{', '.join(NETWORK_NAMES)} and {', '.join(STREAM_NAMES)}"
+        )
+    if not is_finished(Path(folder)):
+        raise PaperTableError(
+            f"{folder}: the run is unfinished; end it with --resume, then evaluate it (`videocnn evaluate {folder} "
+            f"MANIFEST --split {split}`)"
+        )
+    scores, metrics = read_scores(folder, split), read_metrics(folder)
+    kept = metrics.get(split) if isinstance(metrics, dict) else None
+    if (
+        not isinstance(kept, dict)
+        or kept.get("manifest_hash") != scores.manifest_hash
+        or kept.get("num_videos") != len(scores)
+    ):
+        raise PaperTableError(
+            f"{folder}: metrics.json and scores_{split}.npz are not of one evaluation; evaluate the run again"
+        )
+    if not ungrouped and has_no_groups(scores):
+        raise PaperTableError(
+            f"{folder}: its manifest names no groups, so {len(scores)} videos would count as independent, which videos "
+            "of one source are not; add groups (--group-pattern) and evaluate again, or say --ungrouped if every "
+            "video has a source of its own"
+        )
+    return EvaluatedRun(folder, described, kept, scores)
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a run has ended by itself: its backup says so, or without one its last weights are there."""
+    try:
+        return json.loads((folder / "backup" / "state.json").read_text(encoding="utf-8"))["finished"] is True
+    except FileNotFoundError:
+        return (folder / "last.keras").is_file()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def has_no_groups(scores: Scores) -> bool:
+    """Return whether every video is a group of its own because no group was named: it is called as its file is."""
+    return all(
+        not group or os.path.basename(group) == os.path.basename(path)
+        for path, group in zip(scores.paths, scores.groups, strict=True)
+    )
+
+
+def by_key(runs: Iterable[EvaluatedRun]) -> dict[str, EvaluatedRun]:
+    """Return runs by network and stream.
+
+    Raises:
+        PaperTableError: two runs of one network and stream, or a run that did not start from random weights.
+    """
+    found: dict[str, EvaluatedRun] = {}
+    for run in runs:
+        if run.regime not in (None, "scratch"):
+            raise PaperTableError(
+                f"{run.name}: was fine-tuned (regime {run.regime}); this table compares networks trained from random "
+                "weights, tables 3 and 4 are for fine-tuned ones"
+            )
+        if run.weights:
+            raise PaperTableError(
+                f"{run.name}: {run.weights}; this table compares networks trained from random weights"
+            )
+        if run.key in found:
+            raise PaperTableError(f"{found[run.key].name} and {run.name} are both {run.label}; give one of each")
+        found[run.key] = run
+    return found

@@ -1,0 +1,16 @@
+from .card import card_text as card_text
+from .card import write_card as write_card
+from .figures import read_metrics as read_metrics
+from .folder import RunError as RunError
+from .folder import create_run as create_run
+from .folder import hardware as hardware
+from .folder import read_history as read_history
+from .folder import read_run as read_run
+from .folder import versions as versions
+from .provenance import find_data as find_data
+from .provenance import find_origin as find_origin
+from .provenance import look_back as look_back
+from .provenance import origins as origins
+from .provenance import read_whole as read_whole
+from .provenance import seen_before as seen_before
+from .provenance import seen_sentences as seen_sentences

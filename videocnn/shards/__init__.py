@@ -1,0 +1,5 @@
+"""TFRecord shards: decoded videos of a manifest written once, and their frames read back."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

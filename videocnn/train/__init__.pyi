@@ -1,0 +1,12 @@
+from .distribute import DeviceError as DeviceError
+from .distribute import Devices as Devices
+from .distribute import open_devices as open_devices
+from .optimization import Cosine as Cosine
+from .optimization import PaperSGD as PaperSGD
+from .optimization import Plateau as Plateau
+from .optimization import make_optimizer as make_optimizer
+from .optimization import make_schedule as make_schedule
+from .recipes import ArgumentError as ArgumentError
+from .recipes import TrainArguments as TrainArguments
+from .recipes import TransferArguments as TransferArguments
+from .training import train as train
