@@ -275,6 +275,7 @@ def old_networks(results: Results, old: Path, names: Sequence[str]) -> None:
 def old_files(results: Results, work: Path) -> None:
     """Old files: networks opened; run folders compared, evaluated anew, resumed, fine-tuned."""
     from videocnn.compare import compare
+
     from videocnn.models import load_model
     from videocnn.predict import predict
     from videocnn.shards import open_shards
@@ -304,11 +305,12 @@ def old_files(results: Results, work: Path) -> None:
 
 def runs(results: Results, work: Path) -> None:
     """Toy videos rendered, written as shards, learnt by every network, evaluated, predicted, fine-tuned."""
+    from videocnn.timeline import score_timeline
+
     from videocnn.datasets.toy import make_toy
     from videocnn.predict import predict
     from videocnn.report import write_report
     from videocnn.shards import write_shards
-    from videocnn.timeline import score_timeline
     from videocnn.train import train
     from videocnn.transfer import finetune
 
