@@ -274,7 +274,7 @@ def old_networks(results: Results, old: Path, names: Sequence[str]) -> None:
 
 def old_files(results: Results, work: Path) -> None:
     """Old files: networks opened; run folders compared, evaluated anew, resumed, fine-tuned."""
-    from videocnn.compare import compare
+    from videocnn.evaluate import compare
 
     from videocnn.models import load_model
     from videocnn.predict import predict
@@ -305,7 +305,7 @@ def old_files(results: Results, work: Path) -> None:
 
 def runs(results: Results, work: Path) -> None:
     """Toy videos rendered, written as shards, learnt by every network, evaluated, predicted, fine-tuned."""
-    from videocnn.timeline import score_timeline
+    from videocnn.predict import score_timeline
 
     from videocnn.datasets.toy import make_toy
     from videocnn.predict import predict
@@ -369,7 +369,7 @@ def tiny_manifest(manifest: Any, shards: Path) -> Any:
 
 
 def directory(results: Results, folder: Path) -> None:
-    from videocnn.directory import video_dataset_from_directory
+    from videocnn.clips import video_dataset_from_directory
 
     options = {"frame_size": (40, 40), "batch_size": 8, "class_names": ["growing", "sea"], "seed": 3}
     small = folder.parent / "classes"
