@@ -275,7 +275,6 @@ def old_networks(results: Results, old: Path, names: Sequence[str]) -> None:
 def old_files(results: Results, work: Path) -> None:
     """Old files: networks opened; run folders compared, evaluated anew, resumed, fine-tuned."""
     from videocnn.evaluate import compare
-
     from videocnn.models import load_model
     from videocnn.predict import predict
     from videocnn.shards import open_shards
@@ -305,10 +304,8 @@ def old_files(results: Results, work: Path) -> None:
 
 def runs(results: Results, work: Path) -> None:
     """Toy videos rendered, written as shards, learnt by every network, evaluated, predicted, fine-tuned."""
-    from videocnn.predict import score_timeline
-
     from videocnn.datasets.toy import make_toy
-    from videocnn.predict import predict
+    from videocnn.predict import predict, score_timeline
     from videocnn.report import write_report
     from videocnn.shards import write_shards
     from videocnn.train import train
