@@ -111,7 +111,7 @@ def test_what_is_no_result_is_taken_out():
 LOG = """\
 WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795461606.261792   21425 port.cc:153] oneDNN custom operations are on. You may see different results.
-E0000 00:00:1795461788.614452   21425 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error
+E0000 00:00:1795461788.614452   21425 cuda_platform.cc:52] failed call to cuInit: CUDA error: UNKNOWN ERROR (303)
 """
 
 

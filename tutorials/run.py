@@ -18,7 +18,6 @@ import ast
 import hashlib
 import json
 import os
-import re
 import shutil
 import sys
 import threading
@@ -31,6 +30,8 @@ import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+
+from videocnn.cli.quiet import START_UP
 
 TUTORIALS = Path(__file__).resolve().parent
 PACKAGE = TUTORIALS.parent / "videocnn"
@@ -45,13 +46,6 @@ if find_spec("videocnn") is None:  # on a hosted notebook service
 CELL_SECONDS = 600
 KEPT_OUTPUTS = ("image/png", "text/plain")  # what the site shows
 KEPT_METADATA = ("tags", "alt")  # of a cell; `alt` says in words what its pictures show
-# What TensorFlow's libraries say when they are loaded, whatever TF_CPP_MIN_LOG_LEVEL is; nothing else is taken out.
-START_UP = re.compile(
-    r"^(?:WARNING: All log messages before absl::InitializeLog|I\d{4} [\d:.]+ +\d+ \S+:\d+\]|To enable the fol"
-    r"|INFO: Created TensorFlow Lite XNNPACK"
-    r"|E\d{4} .*(?:failed call to cuInit|Unable to register cu\w+ factory)).*\n?",
-    re.MULTILINE,
-)
 UNSEEN = ("videocnn.cli", "videocnn.report.html")  # commands and report pages, whose wording changes often
 # What a kernel is asked after its last cell. Modules and memory come first: the questions load some themselves. Windows
 # has no `resource`; what is sampled from outside has to do there.

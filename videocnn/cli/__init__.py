@@ -7,7 +7,6 @@ standard error and exit code 1, Ctrl-C with 130.
 from __future__ import annotations
 
 import functools
-import os
 import re
 import sys
 from typing import Annotated
@@ -16,6 +15,7 @@ import typer
 import typer.core
 
 from videocnn import __version__
+from videocnn.cli.quiet import quiet_start
 from videocnn.errors import VideoCNNError
 
 
@@ -80,8 +80,7 @@ def make_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line and exit."""
-    # TensorFlow reports what it found and tried; unless asked, only its errors are a reader's business
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    quiet_start()
     for stream in (sys.stdout, sys.stderr):
         # a file name that the terminal cannot show is no reason to stop
         stream.reconfigure(errors="backslashreplace")
