@@ -36,7 +36,7 @@ START_UP = re.compile(
 def quiet_start() -> None:
     """Filter TensorFlow's start-up lines from standard error until this process ends.
 
-    A user who sets `TF_CPP_MIN_LOG_LEVEL` to 0 or 1 sees every line. Nothing is filtered on Windows, which has no `fork`.
+    With `TF_CPP_MIN_LOG_LEVEL` set to 0 or 1 every line is shown. Nothing is filtered on Windows, which has no `fork`.
     """
     if os.environ.setdefault(LEVEL, "2") in ("0", "1") or not hasattr(os, "fork"):
         return
