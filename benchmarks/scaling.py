@@ -74,14 +74,14 @@ def work(arguments: argparse.Namespace) -> dict:
                 self.model.stop_training = True
 
     batch_size = arguments.batch * (len(devices) if arguments.worker == "larger" else 1)
-    manifest = clips.open_source(arguments.manifest) if arguments.manifest else None
+    dataset = clips.Dataset.open(arguments.manifest) if arguments.manifest else None
     options = TrainArguments(
         model=arguments.network, width=arguments.width, frame_size=arguments.size, dtype=arguments.dtype
     ).resolve()
-    names = manifest.class_names if manifest else tuple(str(number) for number in range(arguments.classes))
+    names = dataset.class_names if dataset else tuple(str(number) for number in range(arguments.classes))
     network = devices.place(build_network(options, names))
-    if manifest:
-        stream = clips.train_clips(arguments.manifest, models.clip_spec(network), batch_size)
+    if dataset:
+        stream = clips.train_clips(dataset, models.clip_spec(network), batch_size)
     else:
         generator = np.random.default_rng(0)
         shape = (batch_size, *network.input_shape[1:])

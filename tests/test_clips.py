@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from videos import read_counts, write_counting_video, write_video
 
 from videocnn.cli import make_app
-from videocnn.clips import Augmentation, eval_clips, open_source, train_clips, usable, video_errors
+from videocnn.clips import Augmentation, Dataset, eval_clips, train_clips, usable, video_errors
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.sampling import ClipError, even_clips
@@ -295,10 +295,12 @@ def test_impossible_evaluations_are_refused(manifest):
         eval_clips(manifest, SPEC, split="train", num_clips=0)
 
 
-def test_open_source_takes_paths_and_manifests(manifest, tmp_path):
+def test_a_dataset_is_opened_from_paths_and_manifests(manifest, tmp_path):
     write_manifest(manifest, tmp_path / "manifest.csv")
-    assert open_source(manifest) is manifest
-    assert open_source(str(tmp_path / "manifest.csv")).hash == manifest.hash
+    dataset = Dataset.open(manifest)
+    assert dataset.whole is dataset.manifest is manifest
+    assert Dataset.open(dataset) is dataset
+    assert Dataset.open(str(tmp_path / "manifest.csv")).hash == manifest.hash
 
 
 def test_keras_trains_on_it(manifest):

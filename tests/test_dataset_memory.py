@@ -7,6 +7,7 @@ import pytest
 from videos import write_counting_video
 
 from videocnn.clips import batches as clips
+from videocnn.clips import dataset as opening
 from videocnn.clips import directory, eval_clips, train_clips, video_dataset_from_directory
 from videocnn.clips.frames import CachedFrames, FileFrames
 from videocnn.manifest import Manifest, Video
@@ -38,7 +39,7 @@ def sources(monkeypatch):
         return make
 
     monkeypatch.setattr(clips, "CachedFrames", recorded(CachedFrames))
-    monkeypatch.setattr(clips, "FileFrames", recorded(FileFrames))
+    monkeypatch.setattr(opening, "FileFrames", recorded(FileFrames))
     monkeypatch.setattr(directory, "FileFrames", recorded(FileFrames))
     return made
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from videos import write_counting_video
 
+from videocnn.clips import Dataset
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.runs import RunError, find_data, look_back, read_run
 from videocnn.runs.folder import sole_training
@@ -68,10 +69,10 @@ def test_shards_that_had_to_leave_a_video_out_are_known_again(manifest, tmp_path
     assert len(shards.skips) == 1
     for source in (tmp_path / "shards", shards):
         (tmp_path / "run").mkdir()
-        put_on_record(tmp_path / "run", source, SPEC, parse({}), resume=False)
+        put_on_record(tmp_path / "run", Dataset.open(source), SPEC, parse({}), resume=False)
         settings = read_run(tmp_path / "run")
         assert (settings["manifest_hash"], settings["num_train_videos"]) == (whole.hash, 4)
-        assert put_on_record(tmp_path / "run", source, SPEC, parse({}), resume=True) == 4
+        assert put_on_record(tmp_path / "run", Dataset.open(source), SPEC, parse({}), resume=True) == 4
         shutil.rmtree(tmp_path / "run")
         assert find_data(settings)[1] == ""
         other = Manifest(tuple(Video(v.path, v.labels, "test", v.group) for v in whole.videos), root=whole.root)
@@ -80,10 +81,10 @@ def test_shards_that_had_to_leave_a_video_out_are_known_again(manifest, tmp_path
 
 
 def test_other_usable_videos_are_other_data(manifest, tmp_path):
-    put_on_record(tmp_path, manifest, SPEC, parse({}), resume=False)
+    put_on_record(tmp_path, Dataset.open(manifest), SPEC, parse({}), resume=False)
     long = ClipSpec(13, frame_size=(34, 38), region_size=(40, 44), class_names=("a", "b"))
     with pytest.raises(RunError, match="was trained on other data"):
-        put_on_record(tmp_path, manifest, long, parse({}), resume=True)
+        put_on_record(tmp_path, Dataset.open(manifest), long, parse({}), resume=True)
 
 
 def test_figures_of_weights_that_go_on_learning_are_removed(manifest, begun, capsys):

@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 from videos import read_counts, write_counting_video
 
+from videocnn.clips import Dataset
 from videocnn.evaluate import Scores, summarize, write_scores
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.models import SingleFrame, set_clip_spec
@@ -430,7 +431,7 @@ def test_examples_show_the_middle_of_their_video(place, page):
     """Frames 2 to 17 of 20, those of video 1 encode 20 + their number."""
     manifest = place[1]
     spec = ClipSpec(num_frames=1, frame_size=(32, 32), region_size=(36, 48))
-    shown = film(manifest, manifest.videos[1], spec)
+    shown = film(Dataset.open(manifest), manifest.videos[1], spec)
     assert shown["num_frames"] == NUM_FRAMES == 16
     assert shown["seconds"] == pytest.approx(16 / 25)
     content = base64.b64decode(shown["sprite"].partition(",")[2])

@@ -18,7 +18,7 @@ import tensorflow as tf
 from videos import counting_frames, read_counts, write_counting_video, write_video
 
 import videocnn.shards.write as writer_module
-from videocnn.clips import eval_clips, open_source, train_clips
+from videocnn.clips import Dataset, eval_clips, train_clips
 from videocnn.jobs import sole_writer
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.shards import ShardError, assign_shards, open_shards, write_shards
@@ -222,7 +222,7 @@ def test_nothing_but_broken_videos(manifest, tmp_path):
 
 def test_no_folder_of_shards(tmp_path, manifest):
     with pytest.raises(ShardError, match=r"no index\.json"):
-        open_source(tmp_path)
+        Dataset.open(tmp_path)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import io
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -143,7 +144,7 @@ class Steps:
         monkeypatch.setattr(folds, "finetune", self.finetune)
         monkeypatch.setattr(folds, "measure", lambda run, *_, **__: self.calls.append(("measure", run.name)))
         monkeypatch.setattr(folds, "check_folds", lambda _: None)
-        monkeypatch.setattr(folds.clips, "open_source", lambda _: None)
+        monkeypatch.setattr(folds.Dataset, "open", lambda _: SimpleNamespace(manifest=None))
         monkeypatch.setattr(folds, "summarize_folds", lambda runs: {"runs": [str(run) for run in runs]})
 
     def finetune(self, network, source, out, *, resume, overwrite, quiet, **arguments):

@@ -51,17 +51,18 @@ def finetune(
         print_folds(finetune_folds(run, manifest, out, num_clips=num_clips, num_views=num_views, **options))
         typer.echo(f"{os.path.join(out, 'folds.json')} keeps these figures")
         return
-    from videocnn.clips import open_source
+    from videocnn.clips import Dataset
     from videocnn.transfer import finetune as tune
     from videocnn.transfer.folds import measure
 
     check_single(manifest)
-    tune(run, manifest, out, **options)
-    if no_evaluate or not len(open_source(manifest).select("test")):
+    dataset = Dataset.open(manifest)
+    tune(run, dataset, out, **options)
+    if no_evaluate or not len(dataset.select("test")):
         next_step = f"videocnn evaluate {shlex.quote(out)} {shlex.quote(manifest)} --clips {num_clips}"
         typer.echo(f"{out}/model.keras is the network. Next: {next_step}")
         return
-    measure(Path(out), manifest, num_clips=num_clips, num_views=num_views)
+    measure(Path(out), dataset, num_clips=num_clips, num_views=num_views)
     typer.echo(f"{out}/model.keras is the network")
 
 

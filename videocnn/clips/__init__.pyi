@@ -6,9 +6,9 @@ from .augment import mixed as mixed
 from .augment import recoloured as recoloured
 from .augment import zoomed as zoomed
 from .batches import eval_clips as eval_clips
-from .batches import open_data as open_data
-from .batches import open_source as open_source
 from .batches import train_clips as train_clips
+from .dataset import Dataset as Dataset
+from .dataset import FrameReader as FrameReader
 from .directory import video_dataset_from_directory as video_dataset_from_directory
 from .frames import video_errors as video_errors
 from .selection import timeline as timeline

@@ -9,73 +9,36 @@ and view are functions of (seed, p) and of nothing else, so neither threads nor 
 from __future__ import annotations
 
 import gc
-import os
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from videocnn.clips.augment import Augmentation, augmented_view, find_augmentation, mixed
-from videocnn.clips.frames import CachedFrames, FileFrames, call_python, called_by_dataset, carried
+from videocnn.clips.dataset import Dataset, Source
+from videocnn.clips.frames import CachedFrames, call_python, called_by_dataset, carried
 from videocnn.clips.selection import SkipList, timeline, usable
 from videocnn.clips.views import VIEWS, check_sizes, fixed_view, normalize
 from videocnn.errors import VideoCNNError
 from videocnn.jobs import default_workers
-from videocnn.manifest import Manifest, Skip, read_manifest
+from videocnn.manifest import Skip
 from videocnn.sampling import ClipError, clip_rng, clip_span, even_clips, pass_order, random_clip
-from videocnn.shards import Shards, open_shards
-from videocnn.shards.read import COPY, ShardFrames
 from videocnn.spec import ClipSpec
 
-Source = Manifest | Shards | str | os.PathLike
-
 CACHE_LIMIT = 8.0  # GiB
-
-
-def open_source(source: Source) -> Manifest:
-    """Return the manifest of a source: a `Manifest`, `Shards`, or the path of a `manifest.csv` or a folder of shards.
-
-    Raises:
-        VideoCNNError: it cannot be read; the message says why.
-    """
-    return _open(source)[0]
-
-
-def open_data(source: Manifest | Shards | str | os.PathLike) -> tuple[Manifest | Shards, Manifest]:
-    """Open what is to be measured: where clips come from, and the manifest of the whole data set.
-
-    Of shards that is the one they were written from; `eval_clips` lists the videos that they had to leave out.
-    """
-    if isinstance(source, Manifest) or not (isinstance(source, Shards) or Path(source).is_dir()):
-        manifest = open_source(source)
-        return manifest, manifest
-    shards = source if isinstance(source, Shards) else open_shards(source)
-    return shards, read_manifest(shards.folder / COPY, shards.manifest.class_names, check_files=False)
-
-
-def _open(source: Source) -> tuple[Manifest, Shards | None]:
-    if isinstance(source, Manifest):
-        return source, None
-    shards = source if isinstance(source, Shards) else open_shards(source) if Path(source).is_dir() else None
-    return (read_manifest(source), None) if shards is None else (shards.manifest, shards)
 
 
 def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
     """Check everything that can be checked before the first frame; return manifest, usable videos and frames."""
     check_sizes(spec)
-    whole, shards = _open(source)
-    manifest = whole if split is None else whole.select(split)
+    dataset = Dataset.open(source)
+    manifest = dataset.select(split)
     if not len(manifest):
-        counts = {name: len(whole.select(name)) for name in ("train", "val", "test", "")}
+        counts = {name: len(dataset.select(name)) for name in ("train", "val", "test", "")}
         raise ClipError(f"no videos in split {split!r}; videos by split: {counts}")
     kept, left_out = usable(manifest, spec, short=short)
     skips.add(left_out)
-    if shards is None:
-        frames = FileFrames([manifest.file(video) for video in manifest.videos], spec.region_size)
-    else:
-        frames = ShardFrames(shards, manifest.videos, spec.region_size)
-        splits = shards.skips if split is None else (split,)
-        skips.add([skip for name in splits for skip in shards.skips.get(name, ())])
+    frames = dataset.reader(manifest.videos, spec.region_size)
+    skips.add(dataset.skips(split))
     if cache:
         gc.collect()  # Keras's trainers hold their datasets in cycles; frames kept for an earlier run go first
         lengths = [0] * len(manifest)
@@ -103,8 +66,8 @@ def train_clips(
     """Make the endless stream of training batches: each pass visits every video once, in a new order.
 
     Args:
-        source: a `Manifest` or `Shards`, or the path of a `manifest.csv` or of a folder of shards. Frames must have
-            been counted.
+        source: a `Dataset`, or what `Dataset.open` takes: the path of a `manifest.csv` or of a folder of shards, a
+            `Manifest` or `Shards`. Frames must have been counted.
         spec: clip shape, sizes and normalisation of the network.
         batch_size: clips in a batch; every batch is full, across the ends of passes.
         split: which videos; `None` takes all.

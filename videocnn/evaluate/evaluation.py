@@ -16,15 +16,15 @@ import keras
 import numpy as np
 
 from videocnn import clips
+from videocnn.clips.dataset import Source
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate.printing import print_result
 from videocnn.evaluate.scores import Scores, summarize, write_scores
 from videocnn.jobs import progress_bar
-from videocnn.manifest import Manifest, Skip, Video, is_url, write_skips
+from videocnn.manifest import Skip, write_skips
 from videocnn.models import clip_spec, load_network, predict_function
 from videocnn.runs import hardware, read_metrics, write_card
 from videocnn.runs.folder import check_writable, write_json
-from videocnn.shards import Shards
 from videocnn.train import open_devices
 
 Batch = tuple[Any, Any, Any]
@@ -36,7 +36,7 @@ class EvaluationError(VideoCNNError):
 
 def evaluate(
     run: keras.Model | str | os.PathLike,
-    source: Manifest | Shards | str | os.PathLike,
+    source: Source,
     *,
     split: str = "test",
     num_clips: int = 20,
@@ -55,7 +55,7 @@ def evaluate(
 
     Args:
         run: a run folder, a `.keras` file or a network.
-        source: path of a `manifest.csv` or of a folder of shards, a `Manifest` or `Shards`.
+        source: path of a `manifest.csv` or of a folder of shards, a `Manifest`, `Shards` or `Dataset`.
         split: the videos to measure on.
         num_clips: evenly spread clips a video.
         num_views: crops and flips a clip, 1 to 10.
@@ -81,12 +81,12 @@ def evaluate(
     if folder is not None:
         check_writable(folder)
     spec = clip_spec(network)
-    data, whole = clips.open_data(source)
-    videos = clips.open_source(data).select(split).videos
+    dataset = clips.Dataset.open(source)
+    whole, videos = dataset.whole, dataset.select(split).videos
     labels = matched_labels([(video.path, video.labels) for video in videos], spec.class_names)
     skips: list[Skip] = []
     options = {"num_clips": num_clips, "num_views": num_views, "batch_size": batch_size, "short": short}
-    batches = clips.eval_clips(data, spec, split=split, skips=skips, **options)
+    batches = clips.eval_clips(dataset, spec, split=split, skips=skips, **options)
     begin = time.monotonic()
     clip_scores, scored = score_clips(
         predict_function(network, devices), batches, len(videos), num_clips, num_views,
@@ -102,7 +102,7 @@ def evaluate(
     kept = Scores(
         split=split,
         class_names=spec.class_names,
-        paths=names_of([videos[row] for row in scored], whole),
+        paths=tuple(whole.portable_path(videos[row]) for row in scored),
         groups=tuple(videos[row].group for row in scored),
         labels=labels[scored],
         clip_scores=clip_scores,
@@ -127,19 +127,10 @@ def evaluate(
         write_scores(kept, folder)
         write_json(folder / "metrics.json", {**read_metrics(folder), split: result})
         if (folder / "run.json").is_file():
-            write_card(folder)
+            write_card(folder, opened=dataset)
     if not quiet:
         print_result(result, skips, folder)
     return result
-
-
-def names_of(videos: Sequence[Video], whole: Manifest) -> tuple[str, ...]:
-    """Return paths that are the same for a manifest, a copy of it elsewhere and shards made from it.
-
-    They count from the deepest folder that holds all videos of the data set, as those in a manifest's hash do.
-    """
-    top = os.path.commonpath([os.path.dirname(whole.file(v)) for v in whole.videos if not is_url(v.path)] or ["/"])
-    return tuple(v.path if is_url(v.path) else os.path.relpath(whole.file(v), top) for v in videos)
 
 
 def matched_labels(videos: Sequence[tuple[str, Sequence[str]]], class_names: Sequence[str]) -> np.ndarray:

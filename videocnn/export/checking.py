@@ -88,8 +88,7 @@ def _clips_of_run(folder: Path, spec: ClipSpec) -> CheckClips:
     data, reason = find_data(settings)
     if data is None:
         raise ExportError(f"{folder}: the run's videos cannot be had ({reason}); {mend}")
-    manifest = clips.open_source(data)
-    split = next((name for name in ("test", "val", "train") if len(manifest.select(name))), None)
+    split = next((name for name in ("test", "val", "train") if len(data.select(name))), None)
     place = "/".join(Path(settings["data"]).parts[-2:])  # the rest is about somebody's machine
     try:
         return _read_clips(data, spec, split, f"of split {split} of {place}" if split else f"of {place}")

@@ -70,6 +70,16 @@ class Manifest:
         """Return the absolute path, or the URL, of a video."""
         return video.path if is_url(video.path) else os.path.normpath(os.path.join(self.root, video.path))
 
+    @functools.cached_property
+    def top(self) -> str:
+        """The deepest folder that holds all videos (URLs apart)."""
+        local = {os.path.dirname(self.file(video)) for video in self.videos if not is_url(video.path)}
+        return os.path.commonpath(local) if local else ""
+
+    def portable_path(self, video: Video) -> str:
+        """Return the path from `top`: the same for a copy of the data set elsewhere and for shards made from it."""
+        return video.path if is_url(video.path) else os.path.relpath(self.file(video), self.top)
+
     def select(self, split: str) -> Manifest:
         """Return the videos of one split (perhaps none), with the same classes and folder."""
         if split not in SPLITS:
@@ -84,11 +94,9 @@ class Manifest:
         kept elsewhere, has the same hash. The class names count in their order: it is that of the outputs.
         """
         files = [self.file(video) for video in self.videos]
-        local = [os.path.dirname(file) for file in files if not is_url(file)]
-        top = os.path.commonpath(local) if local else ""
         rows = []
         for video, file in zip(self.videos, files, strict=True):
-            name = file if is_url(file) else file[len(top) :].lstrip(os.sep).replace(os.sep, "/")
+            name = file if is_url(file) else file[len(self.top) :].lstrip(os.sep).replace(os.sep, "/")
             group = "" if video.group == video.path else video.group
             measured = [None if value is None else float(value) for value in (video.num_frames, video.fps)]
             rows.append([name, sorted(video.labels), video.split, group, *measured])

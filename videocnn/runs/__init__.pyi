@@ -11,6 +11,5 @@ from .provenance import find_data as find_data
 from .provenance import find_origin as find_origin
 from .provenance import look_back as look_back
 from .provenance import origins as origins
-from .provenance import read_whole as read_whole
 from .provenance import seen_before as seen_before
 from .provenance import seen_sentences as seen_sentences

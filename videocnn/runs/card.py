@@ -14,10 +14,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from videocnn.clips import Dataset
 from videocnn.runs.description import RunRecord, find_warnings, read_record
 from videocnn.runs.figures import CHANCE, FIGURES, counted, interval, percent
 from videocnn.runs.folder import read_run, write_file, write_json
-from videocnn.runs.provenance import origins, read_whole
+from videocnn.runs.provenance import origins
 from videocnn.spec import ClipSpec
 
 CARD = "README.md"
@@ -27,12 +28,13 @@ NUM_CLASSES = 10  # named of a network that this one started from
 SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~:@^$=\"']")
 
 
-def write_card(folder: str | os.PathLike, licence: str | None = None) -> Path:
+def write_card(folder: str | os.PathLike, licence: str | None = None, *, opened: Dataset | None = None) -> Path:
     """Write the model card of a run folder, or write it anew.
 
     Args:
         folder: the run folder.
         licence: what others may do with the weights; kept in `run.json`, so that the next card states it too.
+        opened: the run's data set, if it is open already.
 
     Returns:
         The path of `README.md`; one that somebody has made their own is left as it is.
@@ -46,19 +48,20 @@ def write_card(folder: str | os.PathLike, licence: str | None = None) -> Path:
         write_json(folder / "run.json", {**settings, "licence": licence})
     file = folder / CARD
     if not file.is_file() or file.read_text(encoding="utf-8", errors="replace").startswith(OURS):
-        text = card_text(folder)
+        text = card_text(folder, opened=opened)
         write_file(file, lambda path: path.write_text(text, encoding="utf-8"))
     return file
 
 
-def card_text(folder: str | os.PathLike, use: str | None = None) -> str:
+def card_text(folder: str | os.PathLike, use: str | None = None, *, opened: Dataset | None = None) -> str:
     """Return the model card of a run folder, Markdown as GitHub and others show it.
 
     Args:
         folder: the run folder.
         use: of a card that goes elsewhere, Markdown that says how the network is used there.
+        opened: the run's data set, if it is open already.
     """
-    record = read_record(folder)
+    record = read_record(folder, opened=opened)
     spec = read_spec(record.folder / "model.keras")
     parts = [
         ("" if use else f"{OURS}\n\n") + f"# {escape(record.name)}",
@@ -172,7 +175,7 @@ def _data(record: RunRecord) -> str:
     lines += _origins(settings)
     if record.data is None:
         return _bullets(lines)
-    videos = read_whole(record.data).videos
+    videos = record.data.whole.videos
     splits = [split for split in ("train", "val", "test", "") if any(video.split == split for video in videos)]
     rows = [
         (split or "none", len(of), len({video.group for video in of}))

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from videocnn.clips import Dataset
 from videocnn.files import read_table
-from videocnn.manifest import Manifest, Skip
+from videocnn.manifest import Skip
 from videocnn.runs.figures import counted, percent, read_metrics
 from videocnn.runs.folder import RunError, read_history, read_run
-from videocnn.runs.provenance import find_data, look_back, origins, read_whole, seen_sentences
-from videocnn.shards import Shards
+from videocnn.runs.provenance import find_data, look_back, origins, seen_sentences
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class RunRecord:
         history: columns of `history.csv`; empty before the first epoch ended.
         metrics: figures by split; empty before the first evaluation.
         finished: whether training came to its end; None where the folder does not tell.
-        data: the manifest or shards that it was trained on, or None where they are not to be had.
+        data: the data set that it was trained on, or `None` where it is not available.
         no_data: why not.
         skipped: videos left out, in training and by split of evaluation.
     """
@@ -42,7 +42,7 @@ class RunRecord:
     history: dict[str, Any]
     metrics: dict[str, dict[str, Any]]
     finished: bool | None
-    data: Manifest | Shards | None
+    data: Dataset | None
     no_data: str
     skipped: dict[str, tuple[Skip, ...]]
 
@@ -64,12 +64,13 @@ def short_names(folders: Sequence[str | os.PathLike]) -> list[str]:
     return [os.path.relpath(place, top) for place in places]
 
 
-def read_record(folder: str | os.PathLike, name: str | None = None) -> RunRecord:
+def read_record(folder: str | os.PathLike, name: str | None = None, *, opened: Dataset | None = None) -> RunRecord:
     """Read a run folder.
 
     Args:
         folder: the run folder.
         name: what a report calls it; by default the folder's own name.
+        opened: the run's data set, if it is open already.
 
     Raises:
         RunError: it is no run folder, or `run.json` is damaged.
@@ -84,7 +85,7 @@ def read_record(folder: str | os.PathLike, name: str | None = None) -> RunRecord
         history = read_history(path)
     except RunError:
         history = {}
-    data, no_data = find_data(settings)
+    data, no_data = find_data(settings, opened)
     skipped = {"train": tuple(Skip(row["path"], row["reason"]) for row in settings.get("skipped") or ())}
     for split in metrics:
         skipped[f"evaluation, split {split}"] = read_skips(path / f"skipped_{split}.csv")
@@ -176,7 +177,7 @@ def data_warnings(record: RunRecord) -> list[str]:
     if record.data is None:
         return [f"Groups on both sides of a split were not looked for: {record.no_data}."]
     sides: dict[str, set[str]] = {}
-    videos = read_whole(record.data).videos
+    videos = record.data.whole.videos
     for video in videos:
         if video.split:
             sides.setdefault(video.group, set()).add(video.split)
@@ -197,7 +198,7 @@ def origin_warnings(record: RunRecord) -> list[str]:
         return []
     back = {name: pretrained.get(name) for name in ("seen", "not_looked_for")}
     if back["not_looked_for"] != "" and record.data is not None:
-        back = look_back(pretrained, read_whole(record.data))
+        back = look_back(pretrained, record.data.whole)
     return seen_sentences(back)
 
 

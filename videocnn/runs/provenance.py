@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from videocnn.clips import Dataset
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, is_url
 from videocnn.runs.folder import read_run
@@ -20,14 +21,16 @@ from videocnn.runs.folder import read_run
 if TYPE_CHECKING:
     import keras
 
-    from videocnn.shards import Shards
 
+def find_data(settings: dict[str, Any], opened: Dataset | None = None) -> tuple[Dataset | None, str]:
+    """Return the data set that a run was trained on, or `None` and the reason why it is not available.
 
-def find_data(settings: dict[str, Any]) -> tuple[Manifest | Shards | None, str]:
-    """Return the data that a run was trained on, or None and the reason."""
-    from videocnn.clips import open_source
-    from videocnn.shards import open_shards
-
+    Args:
+        settings: the content of `run.json`.
+        opened: a data set that is open already; returned without another look at the disk if its hash is the run's.
+    """
+    if opened is not None and opened.hash == settings.get("manifest_hash"):
+        return opened, ""
     place = settings.get("data")
     if not place:
         return None, "the run does not say what it was trained on"
@@ -37,23 +40,12 @@ def find_data(settings: dict[str, Any]) -> tuple[Manifest | Shards | None, str]:
     if not path.exists():
         return None, f"{place} is not there, or not from this folder"
     try:
-        if path.is_dir():
-            data = open_shards(path)
-            found = read_whole(data)
-        else:
-            data = found = open_source(path)
+        dataset = Dataset.open(path)
     except VideoCNNError as error:
         return None, str(error)
-    if settings.get("manifest_hash") not in (None, found.hash):
+    if settings.get("manifest_hash") not in (None, dataset.hash):
         return None, f"{place} has changed since"
-    return data, ""
-
-
-def read_whole(data: str | os.PathLike | Manifest | Shards) -> Manifest:
-    """Return the manifest of a whole data set or of its path, also of shards that had to leave videos out."""
-    from videocnn.clips import open_data
-
-    return open_data(data)[1]
+    return dataset, ""
 
 
 def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
@@ -69,27 +61,27 @@ def look_back(pretrained: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
     """
     looked, reasons = [], []
     for settings in origins({"pretrained": pretrained}):
-        data, reason = find_data(settings)
-        if data is None:
+        dataset, reason = find_data(settings)
+        if dataset is None:
             reasons.append(reason)
         else:
-            looked.append(read_whole(data))
+            looked.append(dataset.whole)
     return {"seen": seen_before(*looked, manifest), "not_looked_for": "; ".join(reasons)}
 
 
-def started_from(weights: str, network: keras.Model, source: Any, *, quiet: bool) -> dict[str, Any]:
+def started_from(weights: str, network: keras.Model, dataset: Dataset, *, quiet: bool) -> dict[str, Any]:
     """Return what `run.json` says of the file of weights that a network was given; warn of videos they have seen.
 
     Args:
         weights: the file.
         network: the network that was given them.
-        source: what the network is going to be trained and measured on.
+        dataset: what the network is going to be trained and measured on.
         quiet: print nothing but warnings of test videos.
     """
     from videocnn.models.saved import weights_hash
 
     origin = {**find_origin(weights), "weights_hash": weights_hash(network)}
-    return origin | warn_of_seen(origin, read_whole(source), quiet=quiet)
+    return origin | warn_of_seen(origin, dataset.whole, quiet=quiet)
 
 
 def find_origin(network: str | os.PathLike | None) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class Shards:
 
     Attributes:
         folder: where it is.
-        manifest: the videos in it, in the order of the manifest that it was made from, without those left out.
+        manifest: the videos in it, in the order of `whole`, without those left out.
+        whole: the manifest that the shards were made from.
         skips: the videos left out, with reasons, by split.
         frame_size: `(height, width)` in pixels of the stored frames.
         records: where the frames of each video lie, by the video's path in `manifest`.
@@ -59,6 +60,7 @@ class Shards:
 
     folder: Path
     manifest: Manifest
+    whole: Manifest
     skips: dict[str, tuple[Skip, ...]]
     frame_size: tuple[int, int]
     records: dict[str, Record]
@@ -142,7 +144,9 @@ def open_shards(folder: str | os.PathLike, *, verify: bool = False) -> Shards:
     if index["hash"] != total_hash(index, hashes):
         raise ShardError(f"{folder}: its files do not belong together (another hash than in index.json)")
     manifest = dataclasses.replace(whole, videos=tuple(video for video in whole.videos if video.path in records))
-    return Shards(folder, manifest, skips, tuple(index["frame_size"]), records, index["num_shards"], index["hash"])
+    return Shards(
+        folder, manifest, whole, skips, tuple(index["frame_size"]), records, index["num_shards"], index["hash"]
+    )
 
 
 def read_index(folder: Path) -> dict:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from videocnn import clips
-from videocnn.runs import RunError, hardware, read_run, read_whole, versions
+from videocnn.clips import Dataset, usable
+from videocnn.runs import RunError, hardware, read_run, versions
 from videocnn.runs.folder import write_json
 from videocnn.spec import ClipSpec
 from videocnn.train.recipes import TrainArguments, TransferArguments, check_names, plain_value
@@ -43,25 +43,24 @@ def resumed_arguments(out: str | os.PathLike, given: dict[str, Any], table: type
 
 
 def put_on_record(
-    folder: Path, source: Any, spec: ClipSpec, arguments: TrainArguments, *, resume: bool, **more: Any
+    folder: Path, dataset: Dataset, spec: ClipSpec, arguments: TrainArguments, *, resume: bool, **more: Any
 ) -> int:
     """Write `run.json` of a new run, or compare that of a resumed one; return the number of usable training videos.
 
     Raises:
         RunError: the run was begun on other data.
     """
-    manifest, whole = clips.open_source(source), read_whole(source)
-    videos, skipped = clips.usable(manifest.select("train"), spec, short=arguments.short)
+    videos, skipped = usable(dataset.select("train"), spec, short=arguments.short)
     if resume:
         known = read_run(folder)
-        if (known["manifest_hash"], known["num_train_videos"]) != (whole.hash, len(videos)):
-            raise RunError(f"{folder}: was trained on other data than {source}; resume with the same videos")
+        if (known["manifest_hash"], known["num_train_videos"]) != (dataset.hash, len(videos)):
+            raise RunError(f"{folder}: was trained on other data than {dataset.path}; resume with the same videos")
         return len(videos)
     content = {
         "arguments": arguments.to_config(),
-        "data": os.path.abspath(source if isinstance(source, (str, os.PathLike)) else manifest.root),
-        "manifest_hash": whole.hash,
-        "class_names": list(manifest.class_names),
+        "data": dataset.path,
+        "manifest_hash": dataset.hash,
+        "class_names": list(dataset.class_names),
         "num_train_videos": len(videos),
         "skipped": [{"path": skip.path, "reason": skip.reason} for skip in skipped],
         "versions": versions(),

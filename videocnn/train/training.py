@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 
 from videocnn import clips, models
-from videocnn.clips import video_errors
+from videocnn.clips import Dataset, video_errors
 from videocnn.clips.frames import cached_gib
 from videocnn.manifest import check_trainable
 from videocnn.runs import RunError, create_run, read_run, write_card
@@ -55,8 +55,8 @@ def train(
     """Train one of the paper's networks and keep everything in a run folder.
 
     Args:
-        source: path of a `manifest.csv` or of a folder of shards, or a `Manifest`. Videos of split `train` are
-            learnt from; those of split `val`, if there are any, decide which weights are best.
+        source: path of a `manifest.csv` or of a folder of shards, a `Manifest` or a `Dataset`. Videos of split `train`
+            are learnt from; those of split `val`, if there are any, decide which weights are best.
         out: the run folder.
         resume: continue the run in `out` with the arguments it was started with.
         overwrite: replace a run that is in `out` already.
@@ -82,25 +82,25 @@ def train(
         raise ArgumentError("--tensorboard: the package tensorboard is not there; pip install 'videocnn[tensorboard]'")
     devices = open_devices(gpus, logical, resume=out if resume else None)
     devices.share(arguments.batch_size)
-    manifest = clips.open_source(source)
-    check_trainable(manifest)
+    dataset = Dataset.open(source)
+    check_trainable(dataset.manifest)
     if not resume:
         check_free(out, overwrite=overwrite)
     keras.utils.set_random_seed(arguments.seed)
     # Where there is a backup, the weights that the run started from are not needed again.
     begun = resume and (Path(out) / "backup" / "state.json").is_file()
-    network = build_network(dataclasses.replace(arguments, weights=None) if begun else arguments, manifest.class_names)
+    network = build_network(dataclasses.replace(arguments, weights=None) if begun else arguments, dataset.class_names)
     origin = {}
     if not resume:
-        check_input(network, source, manifest, arguments)
+        check_input(network, dataset, arguments)
         if arguments.weights is not None:
             if os.path.realpath(out) == os.path.dirname(os.path.realpath(arguments.weights)):
                 raise RunError(f"{out}: has the weights in it that the run starts from; give --out another folder")
-            origin = {"pretrained": started_from(arguments.weights, network, source, quiet=quiet)}
+            origin = {"pretrained": started_from(arguments.weights, network, dataset, quiet=quiet)}
     folder = Path(out) if resume else create_run(out, overwrite=overwrite)
     options = {"resume": resume, "tensorboard": tensorboard, "devices": devices, "quiet": quiet, **origin}
     with sole_training(folder):
-        return train_network(network, source, folder, arguments, **options)
+        return train_network(network, dataset, folder, arguments, **options)
 
 
 def train_network(
@@ -138,11 +138,11 @@ def train_network(
     """
     devices = devices or open_devices()
     devices.share(arguments.batch_size)
-    manifest = clips.open_source(source)
+    dataset = Dataset.open(source)
     spec = models.clip_spec(network)
     network = devices.place(network)
-    num_videos = put_on_record(folder, source, spec, arguments, resume=resume, **more)
-    validation = validation_clips(source, manifest, spec, arguments)
+    num_videos = put_on_record(folder, dataset, spec, arguments, resume=resume, **more)
+    validation = validation_clips(dataset, spec, arguments)
     keeper = RunKeeper(
         folder, network, arguments, make_schedule(arguments), num_videos, validation, devices=devices, quiet=quiet
     )
@@ -153,7 +153,7 @@ def train_network(
     record_devices(folder, devices, arguments, keeper.state["epoch"] + 1, quiet=quiet)
 
     stream = clips.train_clips(
-        source, spec, arguments.batch_size, start=keeper.position, augment=arguments.augment, seed=arguments.seed,
+        dataset, spec, arguments.batch_size, start=keeper.position, augment=arguments.augment, seed=arguments.seed,
         **input_options(arguments),
     )  # fmt: skip
     callbacks = [keeper, *([keras.callbacks.TensorBoard(folder / "tensorboard")] if tensorboard else [])]
@@ -170,7 +170,7 @@ def train_network(
             )
     finally:
         keeper.close()
-    write_card(folder)
+    write_card(folder, opened=dataset)
     return kept_model(folder)
 
 
@@ -220,11 +220,11 @@ def hit_at_1(labels, scores):
     return tf.cast(tf.gather(labels, best, axis=1, batch_dims=1) > 0, tf.float32)
 
 
-def check_input(network: keras.Model, source: Any, manifest: Any, arguments: TrainArguments) -> None:
+def check_input(network: keras.Model, dataset: Dataset, arguments: TrainArguments) -> None:
     """Raise now, while there is no run folder yet, what the data cannot give to this network."""
     spec = models.clip_spec(network)
-    clips.train_clips(source, spec, arguments.batch_size, augment=arguments.augment, **input_options(arguments))
-    validation_clips(source, manifest, spec, arguments)
+    clips.train_clips(dataset, spec, arguments.batch_size, augment=arguments.augment, **input_options(arguments))
+    validation_clips(dataset, spec, arguments)
 
 
 def input_options(arguments: TrainArguments) -> dict[str, Any]:
@@ -232,20 +232,20 @@ def input_options(arguments: TrainArguments) -> dict[str, Any]:
     return {"short": arguments.short, "cache": arguments.cache, "cache_limit": arguments.cache_limit}
 
 
-def validation_clips(source: Any, manifest: Any, spec: ClipSpec, arguments: TrainArguments) -> tf.data.Dataset | None:
+def validation_clips(dataset: Dataset, spec: ClipSpec, arguments: TrainArguments) -> tf.data.Dataset | None:
     """Return centre views `(clips, labels)` of the videos held out for validation, or None where there are none."""
-    held_out = manifest.select("val")
+    held_out = dataset.select("val")
     if not len(held_out):
         return None
     labels = held_out.label_matrix()
     labels /= labels.sum(axis=1, keepdims=True)
     options = input_options(arguments)
     if arguments.cache:  # what training keeps is part of the limit
-        trained_on = manifest.select("train")
+        trained_on = dataset.select("train")
         kept, _ = clips.usable(trained_on, spec, short=arguments.short)
         options["cache_limit"] -= cached_gib([trained_on.videos[row].num_frames for row in kept], spec.region_size)
     views = clips.eval_clips(
-        source, spec, split="val", num_clips=arguments.validation_clips, num_views=1, batch_size=arguments.batch_size,
+        dataset, spec, split="val", num_clips=arguments.validation_clips, num_views=1, batch_size=arguments.batch_size,
         **options,
     )  # fmt: skip
     return views.map(lambda clip, video, _: (clip, tf.gather(labels, video)))

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from videocnn import clips
+from videocnn.clips import Dataset
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import Resampled, evaluate, mean_over_folds, read_scores, resample_figures
 from videocnn.evaluate.printing import CHANCE, FIGURES, counted, interval, percent
@@ -89,17 +89,17 @@ def finetune_folds(
         FoldError: there are no folds, they have other classes, or a class lacks training or test videos in one.
         VideoCNNError: as for `finetune` and `evaluate`.
     """
-    sources = find_folds(folder)
-    check_folds({name: clips.open_source(source) for name, source in sources.items()})
+    datasets = {name: Dataset.open(source) for name, source in find_folds(folder).items()}
+    check_folds({name: dataset.manifest for name, dataset in datasets.items()})
     with traced_once_a_fold():
-        for name, source in sources.items():
+        for name, dataset in datasets.items():
             run = Path(out) / name
             begun = (run / "run.json").is_file()
             if resume and not begun:
                 options = {**arguments_of(Path(out)), **options}
-            finetune(network, source, run, resume=resume and begun, overwrite=overwrite, quiet=quiet, **options)
-            measure(run, source, num_clips=num_clips, num_views=num_views, quiet=quiet)
-    result = summarize_folds([Path(out) / name for name in sources])
+            finetune(network, dataset, run, resume=resume and begun, overwrite=overwrite, quiet=quiet, **options)
+            measure(run, dataset, num_clips=num_clips, num_views=num_views, quiet=quiet)
+    result = summarize_folds([Path(out) / name for name in datasets])
     write_json(Path(out) / "folds.json", result)
     return result
 
@@ -152,12 +152,12 @@ def arguments_of(out: Path) -> dict[str, Any]:
     return {}
 
 
-def measure(run: Path, source: str | os.PathLike, *, num_clips: int, num_views: int, quiet: bool = False) -> None:
+def measure(run: Path, dataset: Dataset, *, num_clips: int, num_views: int, quiet: bool = False) -> None:
     """Evaluate a finished run on its test videos, unless the same weights were measured in the same way already."""
     done = read_metrics(run).get("test", {})
     same = (done.get("num_clips"), done.get("num_views")) == (num_clips, num_views)
     if not same or (run / "metrics.json").stat().st_mtime_ns < (run / "model.keras").stat().st_mtime_ns:
-        evaluate(run, source, split="test", num_clips=num_clips, num_views=num_views, quiet=quiet)
+        evaluate(run, dataset, split="test", num_clips=num_clips, num_views=num_views, quiet=quiet)
 
 
 def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from videocnn import clips, models
-from videocnn.clips import open_data, video_errors
+from videocnn.clips import Dataset, video_errors
 from videocnn.models.saved import weights_hash
 from videocnn.runs import read_run, versions
 from videocnn.runs.folder import write_json
@@ -27,7 +27,7 @@ from videocnn.transfer.network import split_network
 
 def train_head(
     network: keras.Model,
-    source: Any,
+    dataset: Dataset,
     folder: Path,
     arguments: TransferArguments,
     *,
@@ -40,8 +40,8 @@ def train_head(
 
     For as many epochs as features are kept of, the weights are those that `train_network` gives, up to rounding.
     """
-    manifest, spec = clips.open_source(source), models.clip_spec(network)
-    num_videos = put_on_record(folder, source, spec, arguments, resume=resume, **more)
+    spec = models.clip_spec(network)
+    num_videos = put_on_record(folder, dataset, spec, arguments, resume=resume, **more)
     frozen, head = split_network(network, arguments.regime)
     keeper = RunKeeper(
         folder, network, arguments, make_schedule(arguments), num_videos, None, devices=devices, quiet=quiet
@@ -50,10 +50,10 @@ def train_head(
     if resume and keeper.restore(trainer):
         return kept_model(folder)
     record_devices(folder, devices, arguments, keeper.state["epoch"] + 1, quiet=quiet)
-    features = training_features(frozen, source, spec, folder, arguments, keeper.steps_per_epoch, quiet=quiet)
+    features = training_features(frozen, dataset, spec, folder, arguments, keeper.steps_per_epoch, quiet=quiet)
     if features.seconds or "features" not in read_run(folder):
         write_json(folder / "run.json", {**read_run(folder), "features": features.record()})
-    held_out = validation_clips(source, manifest, spec, arguments)
+    held_out = validation_clips(dataset, spec, arguments)
     if held_out is not None:
         keeper.validation = held_out_features(frozen, held_out, arguments.batch_size)
     try:
@@ -74,7 +74,7 @@ def train_head(
 
 def training_features(
     frozen: keras.Model,
-    source: Any,
+    dataset: Dataset,
     spec: ClipSpec,
     folder: Path,
     arguments: TransferArguments,
@@ -89,7 +89,7 @@ def training_features(
         weights=weights_hash(frozen),
         layers=[layer.name for layer in frozen.layers],
         spec=spec.to_config(),
-        data=open_data(source)[0].hash,
+        data=dataset.frames_hash,
         num_batches=num_batches,
         videocnn=versions()["videocnn"],
         arguments={name: getattr(arguments, name) for name in names},
@@ -97,7 +97,7 @@ def training_features(
 
     def batches(start):
         return clips.train_clips(
-            source, spec, arguments.batch_size, start=start * arguments.batch_size, augment=arguments.augment,
+            dataset, spec, arguments.batch_size, start=start * arguments.batch_size, augment=arguments.augment,
             seed=arguments.seed, **input_options(arguments),
         )  # fmt: skip
 

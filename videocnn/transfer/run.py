@@ -11,11 +11,11 @@ from typing import Any
 
 import keras
 
-from videocnn import clips
+from videocnn.clips import Dataset
 from videocnn.manifest import check_trainable
 from videocnn.models import clip_spec, load_network
 from videocnn.models.saved import weights_hash
-from videocnn.runs import RunError, create_run, find_origin, read_run, read_whole
+from videocnn.runs import RunError, create_run, find_origin, read_run
 from videocnn.runs.folder import check_free, sole_training
 from videocnn.runs.provenance import warn_of_seen
 from videocnn.train import ArgumentError, TransferArguments, open_devices
@@ -42,7 +42,7 @@ def finetune(
 
     Args:
         network: a run folder, a `.keras` file or a network of this package, with either head.
-        source: path of a `manifest.csv` or of a folder of shards, or a `Manifest`; splits as for `train`.
+        source: path of a `manifest.csv` or of a folder of shards, a `Manifest` or a `Dataset`; splits as for `train`.
         out: the run folder.
         resume: continue the run in `out`; the network must be the one that it began with.
         overwrite: replace a run that is in `out` already; features that fit the new run are taken over.
@@ -83,22 +83,22 @@ def finetune(
         raise ArgumentError("--gpus, --logical: kept features are trained on one device; add --no-features")
     if resume and read_run(out)["pretrained"]["weights_hash"] != origin["weights_hash"]:
         raise RunError(f"{out}: was begun with another network than {origin['path']}; resume with that one")
-    manifest = clips.open_source(source)
-    check_trainable(manifest)
+    dataset = Dataset.open(source)
+    check_trainable(dataset.manifest)
     if not resume:
         check_free(out, overwrite=overwrite)
     tuned = transfer_network(
-        pretrained, manifest.class_names, chosen.regime, chosen.dropout, chosen.seed, dtype=chosen.dtype
+        pretrained, dataset.class_names, chosen.regime, chosen.dropout, chosen.seed, dtype=chosen.dtype
     )
     if chosen.regime != "scratch":
-        origin |= warn_of_seen(origin, read_whole(source), quiet=quiet)
+        origin |= warn_of_seen(origin, dataset.whole, quiet=quiet)
     if not resume:
-        check_input(tuned, source, manifest, chosen)
+        check_input(tuned, dataset, chosen)
     folder = Path(out) if resume else new_run(out, overwrite=overwrite)
     keras.utils.set_random_seed(chosen.seed)
     options = {"resume": resume, "devices": devices, "quiet": quiet, "pretrained": origin}
     with sole_training(folder):
-        return (train_head if chosen.features else train_network)(tuned, source, folder, chosen, **options)
+        return (train_head if chosen.features else train_network)(tuned, dataset, folder, chosen, **options)
 
 
 def resolved(pretrained: keras.Model, origin: dict[str, Any], given: dict[str, Any]) -> TransferArguments:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 from videocnn import clips
-from videocnn.clips.batches import Source
+from videocnn.clips.dataset import Source
 from videocnn.manifest import Manifest, Skip, Video
 from videocnn.models import clip_spec
 from videocnn.visualize.canvas import PictureError, plain, text_inches
@@ -106,7 +106,7 @@ def nearest_clips(
     Args:
         model: a trained network.
         query: a video file, of the data set or not; if it is, its labels and its group are known.
-        source: a `Manifest` or `Shards`, or the path of a `manifest.csv` or of a folder of shards.
+        source: a `Dataset`, a `Manifest` or `Shards`, or the path of a `manifest.csv` or of a folder of shards.
         split: the videos to search; None for all.
         num_neighbours: most videos to return.
         num_clips: evenly spread clips a video; the nearest counts.
@@ -121,12 +121,12 @@ def nearest_clips(
     """
     if num_neighbours < 1:
         raise PictureError(f"num_neighbours={num_neighbours}: give 1 or more")
-    whole, spec, features = clips.open_source(source), clip_spec(model), feature_model(model)
+    dataset, spec, features = clips.Dataset.open(source), clip_spec(model), feature_model(model)
     clip = read_clip(query, spec, start=start)
-    own = find_video(whole, query)
+    own = find_video(dataset.manifest, query)
     if other_groups and own is None:
         raise PictureError(f"{query}: is not in the data set, so its group is not known and cannot be left out")
-    videos = (whole if split is None else whole.select(split)).videos
+    videos = dataset.select(split).videos
     searched = np.array([_counts(video, own, other_groups) for video in videos], bool)
     embed = _embedder(features)
     target = embed(network_input(model, clip))[0]
@@ -134,7 +134,7 @@ def nearest_clips(
     seen: set[int] = set()
     skips: list[Skip] = []
     batches = clips.eval_clips(
-        source, spec, split=split, num_clips=num_clips, num_views=1, batch_size=batch_size, skips=skips
+        dataset, spec, split=split, num_clips=num_clips, num_views=1, batch_size=batch_size, skips=skips
     )
     for batch, numbers, clip_numbers in batches:
         alike = embed(batch) @ target

@@ -12,18 +12,14 @@ import os
 import numpy as np
 from PIL import Image
 
-from videocnn.clips.frames import FileFrames
+from videocnn.clips import Dataset
 from videocnn.clips.selection import timeline
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import Scores, read_scores
-from videocnn.evaluate.evaluation import names_of
-from videocnn.manifest import Manifest, Video
+from videocnn.manifest import Video
 from videocnn.report.html.page import data_uri
-from videocnn.runs import read_whole
 from videocnn.runs.description import RunRecord
 from videocnn.sampling import even_clips
-from videocnn.shards import Shards
-from videocnn.shards.read import ShardFrames
 from videocnn.spec import ClipSpec
 
 NUM_FRAMES = 16
@@ -89,7 +85,7 @@ def find_examples(record: RunRecord, split: str, spec: ClipSpec | None, count: i
     """
     scores = read_scores(record.folder, split)
     videos = {} if record.data is None else by_name(record.data)
-    same = record.data is not None and read_whole(record.data).hash == scores.manifest_hash
+    same = record.data is not None and record.data.hash == scores.manifest_hash
     found = []
     for row in choose(scores, count):
         values, truth = scores.video_scores[row], scores.labels[row] > 0
@@ -112,13 +108,12 @@ def find_examples(record: RunRecord, split: str, spec: ClipSpec | None, count: i
     return found
 
 
-def by_name(data: Manifest | Shards) -> dict[str, Video]:
+def by_name(data: Dataset) -> dict[str, Video]:
     """Return videos by the names that kept scores have for them."""
-    whole = read_whole(data)
-    return dict(zip(names_of(whole.videos, whole), whole.videos, strict=True))
+    return {data.whole.portable_path(video): video for video in data.whole.videos}
 
 
-def film(data: Manifest | Shards, video: Video, spec: ClipSpec) -> dict:
+def film(data: Dataset, video: Video, spec: ClipSpec) -> dict:
     """Return the middle of a video as a sprite: a clip, or a few more frames, as the network's region shows them.
 
     Raises:
@@ -128,10 +123,7 @@ def film(data: Manifest | Shards, video: Video, spec: ClipSpec) -> dict:
     length = min(len(ticks), max(spec.span, NUM_FRAMES))
     step = -(-length // NUM_FRAMES)
     wanted = ticks[even_clips(len(ticks), 1, length)[0]][::step]
-    if isinstance(data, Shards):
-        frames = ShardFrames(data, [video], spec.region_size).read(0, wanted)
-    else:
-        frames = FileFrames([data.file(video)], spec.region_size).read(0, wanted)
+    frames = data.reader([video], spec.region_size).read(0, wanted)
     height, width = (max(1, round(side * SIDE / max(spec.region_size))) for side in spec.region_size)
     strip = Image.new("RGB", (width * len(frames), height))
     for number, frame in enumerate(frames):
