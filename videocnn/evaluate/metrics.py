@@ -72,7 +72,9 @@ class Resampled:
 
 
 def _checked(scores, labels) -> tuple[np.ndarray, np.ndarray]:
-    scores, labels = np.asarray(scores, np.float64), np.asarray(labels) > 0
+    scores, labels = np.asarray(scores), np.asarray(labels) > 0
+    if not np.issubdtype(scores.dtype, np.floating):
+        scores = scores.astype(np.float64)
     if scores.ndim != 2 or scores.shape != labels.shape:
         raise MetricError(
             f"scores have the shape {scores.shape} and labels {labels.shape}; both must be (num_videos, num_classes)"
@@ -121,6 +123,11 @@ def hit_at_k(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     if k < 1:
         raise MetricError(f"k is {k}; hit@k needs a k of at least 1")
     k = min(k, scores.shape[1])
+    rows = max(1, CHUNK // scores.shape[1])  # videos at a time
+    return np.concatenate([_hits(scores[i : i + rows], labels[i : i + rows], k) for i in range(0, len(scores), rows)])
+
+
+def _hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     last = np.sort(scores, axis=1)[:, -k, None]  # the score of the k-th best class, (num_videos, 1)
     above, tied = scores > last, scores == last
     free = k - above.sum(axis=1)
@@ -160,33 +167,64 @@ def average_precision(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     Returns:
         float64 `(num_classes,)` in 0..1; NaN for a class without a video.
     """
-    scores, labels = _checked(scores, labels)
-    return _weighted_ap(scores, labels, np.ones((1, len(scores))), np.arange(len(scores)))[0]
+    return average_precisions_of(scores, labels, [""] * len(scores))(np.ones((1, len(scores))))[0]
 
 
-def _weighted_ap(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Average precision (resamples, num_classes) where group `group[i]` was drawn `weights[:, i]` times.
+@dataclasses.dataclass(frozen=True)
+class _Ranking:
+    """The videos of one class from its best score down to its last true label; independent of any draw.
+
+    Attributes:
+        order: int32, the videos by falling score.
+        true: the places in `order` that have a true label.
+        ends: for each of them the exclusive end of its run of equal scores: precision is needed there and only there.
+        own: for each of them the videos of its own group before that end, int64 `(positives, 1)`.
+        own_true: the same of those with a true label.
+    """
+
+    order: np.ndarray
+    true: np.ndarray
+    ends: np.ndarray
+    own: np.ndarray
+    own_true: np.ndarray
+
+
+def _rank(scores: np.ndarray, labels: np.ndarray, group: np.ndarray) -> _Ranking | None:
+    if not labels.any():
+        return None
+    order = np.argsort(-scores, kind="stable").astype(np.int32)
+    true = np.flatnonzero(labels[order])
+    falling = -scores[order]
+    ends = np.searchsorted(falling, falling[true], side="right")
+    places = group[order] * len(order) + np.arange(len(order))  # ascending within a group, and groups are apart
+    base = group[order[true]] * len(order)
+    own, own_true = (
+        np.searchsorted(found, base + ends) - np.searchsorted(found, base)
+        for found in (np.sort(places), np.sort(places[true]))
+    )
+    return _Ranking(order[: ends[-1]].copy(), true, ends, own[:, None], own_true[:, None])
+
+
+def _weighted_ap(rankings: Sequence[_Ranking | None], weights: np.ndarray) -> np.ndarray:
+    """Average precision (resamples, num_classes) where video `i` was drawn `weights[:, i]` times, with its group.
 
     A drawn group ranks against one copy of itself: its further copies are no evidence about new videos, and counting
     them beside it would push every resampled precision up (by half, for a network at chance).
     """
-    result = np.full((scores.shape[1], len(weights)), np.nan)
+    result = np.full((len(rankings), len(weights)), np.nan)
     weights = np.ascontiguousarray(weights.T, np.float32)  # (num_videos, resamples): whole numbers, so exact
-    for c in range(scores.shape[1]):
-        if not labels[:, c].any():
+    for c, ranking in enumerate(rankings):
+        if ranking is None:
             continue
-        order = np.argsort(-scores[:, c], kind="stable")
-        ranked, true, w = scores[order, c], labels[order, c], weights[order]
-        # Precision is needed where a true label stands only, and there at the end of its run of equal scores.
-        ends = np.searchsorted(-ranked, -ranked[true], side="right")  # (positives,), exclusive
-        seen = _sums_up_to(ends, w)
-        found = _sums_up_to(np.cumsum(true)[ends - 1], w[true])
-        own = (group[order] == group[order][true, None]) & (np.arange(len(order)) < ends[:, None])
-        copies = np.maximum(w[true] - 1, 0)
-        seen -= copies * own.sum(axis=1, keepdims=True)
-        found -= copies * (own & true).sum(axis=1, keepdims=True)
-        total = w[true].sum(axis=0)
-        gained = (w[true] * found / np.maximum(seen, 1)).sum(axis=0)
+        drawn = weights[ranking.order]
+        drawn_true = drawn[ranking.true]
+        seen = _sums_up_to(ranking.ends, drawn)
+        found = _sums_up_to(np.searchsorted(ranking.true, ranking.ends), drawn_true)
+        copies = np.maximum(drawn_true - 1, 0)
+        seen -= copies * ranking.own
+        found -= copies * ranking.own_true
+        total = drawn_true.sum(axis=0)
+        gained = (drawn_true * found / np.maximum(seen, 1)).sum(axis=0)
         result[c] = np.where(total > 0, gained / np.maximum(total, 1), np.nan)
     return result.T
 
@@ -228,7 +266,8 @@ def average_precisions_of(scores: np.ndarray, labels: np.ndarray, groups: Sequen
     """Return the statistic "`average_precision` of each class": `(num_resamples, num_classes)`, NaN without a video."""
     scores, labels = _checked(scores, labels)
     group = group_numbers(groups)
-    return lambda weights: _weighted_ap(scores, labels, weights, group)
+    rankings = [_rank(scores[:, c], labels[:, c], group) for c in range(scores.shape[1])]
+    return lambda weights: _weighted_ap(rankings, weights)
 
 
 def mean_average_precision_of(scores: np.ndarray, labels: np.ndarray, groups: Sequence[str]) -> Statistic:
