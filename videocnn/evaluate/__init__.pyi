@@ -3,9 +3,11 @@ from .comparison import average_scores as average_scores
 from .comparison import common_videos as common_videos
 from .comparison import compare as compare
 from .evaluation import EvaluationError as EvaluationError
+from .evaluation import NetworkScorer as NetworkScorer
 from .evaluation import evaluate as evaluate
 from .evaluation import predict_function as predict_function
 from .evaluation import score_clips as score_clips
+from .evaluation import score_videos as score_videos
 from .metrics import Estimate as Estimate
 from .metrics import MetricError as MetricError
 from .metrics import Resampled as Resampled
@@ -23,9 +25,12 @@ from .metrics import resample as resample
 from .printing import print_comparison as print_comparison
 from .printing import print_result as print_result
 from .printing import results_table as results_table
+from .scorer import Scorer as Scorer
+from .scorer import ScorerError as ScorerError
 from .scores import Scores as Scores
 from .scores import ScoresError as ScoresError
 from .scores import clip_hits as clip_hits
+from .scores import gather_clip_scores as gather_clip_scores
 from .scores import read_scores as read_scores
 from .scores import resample_figures as resample_figures
 from .scores import summarize as summarize

@@ -120,7 +120,8 @@ def read_skips(path: Path) -> tuple[Skip, ...]:
 def find_warnings(record: RunRecord) -> list[str]:
     """Return what a reader of a run's figures must know first, one sentence each."""
     found = []
-    if not record.num_epochs:
+    trains = record.settings.get("kind", "network") in ("network", "fine-tuned")  # another scorer has no epochs
+    if trains and not record.num_epochs:
         found.append("No epoch has ended yet: there is nothing learnt to show.")
     elif record.finished is False:
         found.append(f"Training has not come to its end: it stands after {counted(record.num_epochs, 'epoch')}.")

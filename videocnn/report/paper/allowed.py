@@ -98,11 +98,11 @@ def choose_runs(networks: Sequence[EvaluatedRun], tuned: Sequence[str]) -> dict[
     """Return the runs that each table is made from, none where some are missing."""
     streams: dict[str, set[str]] = {}
     for run in networks:
-        streams.setdefault(without_stream(run), set()).add(run.arguments["stream"])
+        streams.setdefault(without_stream(run), set()).add(run.arguments.get("stream"))
     timed = [
         run.name
         for run in networks
-        if run.arguments["stream"] in TIMED and streams[without_stream(run)].issuperset(TIMED)
+        if run.arguments.get("stream") in TIMED and streams[without_stream(run)].issuperset(TIMED)
     ]
     compared = [run.name for run in networks if run.key in COMPARED]
     both = len({run.key for run in networks} & set(COMPARED)) == 2
@@ -118,4 +118,4 @@ def choose_runs(networks: Sequence[EvaluatedRun], tuned: Sequence[str]) -> dict[
 
 def without_stream(run: EvaluatedRun) -> str:
     """Return the network of a run whatever its stream."""
-    return run.key.replace(f"/{run.arguments['stream']}", "")
+    return run.key.replace(f"/{run.arguments.get('stream')}", "")

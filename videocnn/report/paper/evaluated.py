@@ -22,6 +22,7 @@ NETWORK_NAMES = {
     "late_fusion": "Late Fusion",
     "slow_fusion": "Slow Fusion",
 }
+NETWORK_KINDS = ("network", "fine-tuned")  # `kind` in run.json; absent in runs of 0.1.0
 STREAM_NAMES = {"full": "", "multires": " + multires", "fovea": ", fovea only", "context": ", context only"}
 
 
@@ -58,15 +59,22 @@ class EvaluatedRun:
         return f"was started from the weights in {file}" if file else ""
 
     @property
+    def is_network(self) -> bool:
+        """Whether a network was measured, and not another scorer."""
+        return self.described.get("kind", "network") in NETWORK_KINDS
+
+    @property
     def key(self) -> str:
-        """Network and stream, as the rows of Table 1 are named."""
+        """The row of Table 1: network and stream, or the name of another scorer."""
+        if not self.is_network:
+            return self.arguments["model"]
         difference = "/difference" if self.arguments.get("frame_difference") else ""
         return f"{self.arguments['model']}/{self.arguments['stream']}{difference}"
 
     @property
     def label(self) -> str:
-        """Network and stream as people call them."""
-        return network_label(self.key)
+        """Network and stream, or the name of another scorer, for people."""
+        return network_label(self.key) if self.is_network else self.key.replace("_", " ")
 
     @property
     def machine(self) -> str:
@@ -122,12 +130,15 @@ def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> Evalu
     arguments = described.get("arguments") if isinstance(described, dict) else None
     if not isinstance(arguments, dict) or not isinstance(described.get("hardware", {}), dict):
         raise PaperTableError(f"{folder}/run.json: does not say how the run was trained; train it again")
-    if arguments.get("model") not in NETWORK_NAMES or arguments.get("stream") not in STREAM_NAMES:
+    network = described.get("kind", "network") in NETWORK_KINDS
+    if not network and not (isinstance(arguments.get("model"), str) and arguments["model"]):
+        raise PaperTableError(f"{folder}/run.json: does not name its scorer (arguments: model); evaluate it again")
+    if network and (arguments.get("model") not in NETWORK_NAMES or arguments.get("stream") not in STREAM_NAMES):
         raise PaperTableError(
             f"{folder}: is a run of {arguments.get('model')!r}, stream {arguments.get('stream')!r}; the tables know "
             f"{', '.join(NETWORK_NAMES)} and {', '.join(STREAM_NAMES)}"
         )
-    if not is_finished(Path(folder)):
+    if not described.get("finished", is_finished(Path(folder))):
         raise PaperTableError(
             f"{folder}: the run is unfinished; end it with --resume, then evaluate it (`videocnn evaluate {folder} "
             f"MANIFEST --split {split}`)"

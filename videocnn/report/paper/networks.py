@@ -72,16 +72,17 @@ def networks_table(
     if all(key in scores for key in AVERAGED):
         scores["average"] = average_scores([scores[key] for key in AVERAGED])
     figures = {key: hits(part, seed) for key, part in scores.items()}
+    labels = {**{key: run.label for key, run in found.items() if key not in LABELS}, **LABELS}
     first = next(iter(scores.values()))
     chance = {f"chance_hit_at_{k}": chance_level(first.labels, k) for k in (1, 5)}
-    ordered = [key for key in LABELS if key in found]
+    ordered = [key for key in labels if key in found]
     chosen = [found[key] for key in ordered]
     return PaperTable(
         name="1",
         title="Table 1: networks and streams, %",
         label_title="network",
         columns=COLUMNS,
-        rows=(*rows(found, figures), chance_row(chance)),
+        rows=(*rows(found, figures, labels), chance_row(chance)),
         facts=facts([first], chosen, chance, seed),
         notes=(
             data_note(first, left_out),
@@ -96,7 +97,7 @@ def networks_table(
             "1",
             {(key, name): figure for key, row in figures.items() for name, figure in row.items()},
             "percent",
-            LABELS,
+            labels,
         ),
     )
 
@@ -109,10 +110,10 @@ def hits(scores: Scores, seed: int) -> dict[str, Resampled]:
     return {name: resample(mean_of(value), scores.groups, seed=seed) for name, value in values.items()}
 
 
-def rows(found: dict[str, EvaluatedRun], figures: dict[str, dict[str, Resampled]]) -> list[Row]:
-    """Return the paper's rows and those that only we have, in the order of networks."""
+def rows(found: dict[str, EvaluatedRun], figures: dict[str, dict[str, Resampled]], labels: dict[str, str]) -> list[Row]:
+    """Return the paper's rows and those that only we have: other scorers first, then the networks in their order."""
     result = []
-    for key, label in LABELS.items():
+    for key, label in labels.items():
         if key not in TABLE_1 and key not in found:
             continue
         paper = TABLE_1.get(key, (None,) * len(HITS))

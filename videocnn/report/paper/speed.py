@@ -52,7 +52,7 @@ def speed_table(
     check_same_data({run.name: run.scores for run in found.values()})
     pairs: dict[str, dict[str, EvaluatedRun]] = {}
     for run in found.values():
-        if run.arguments["stream"] not in ("full", "multires"):
+        if run.arguments.get("stream") not in ("full", "multires"):
             raise PaperTableError(f"{run.name}: is {run.label}; speed is compared between full and multires")
         pairs.setdefault(run.key.replace(f"/{run.arguments['stream']}", ""), {})[run.arguments["stream"]] = run
     for pair in pairs.values():
