@@ -5,7 +5,7 @@ BIN := .venv/bin
 export VIDEOCNN_DATA ?= $(abspath $(wildcard ../shared/data))
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo install test test-slow test-tf217 lint format bench notebooks site serve walk clean
+.PHONY: demo install test test-slow test-tf217 lint format bench notebooks notebooks-check site serve walk clean
 
 demo: .venv/installed
 	$(BIN)/videocnn demo --out demo --overwrite
@@ -31,16 +31,19 @@ bench: .venv/installed-bench
 	$(BIN)/python benchmarks/step.py
 	$(BIN)/python benchmarks/input.py
 
-# Executes the notebooks of the course whose code, or the package's, has changed since they were executed.
+# Execute the notebooks whose code, or the signatures it uses, have changed since they were executed; or list them.
 notebooks: .venv/installed-test
 	$(BIN)/python tutorials/run.py
+
+notebooks-check: .venv/installed-test
+	$(BIN)/python tutorials/run.py --check
 
 # The site: in site/, or on 127.0.0.1:8000.
 site: .venv/installed-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 serve: .venv/installed-test
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --no-strict --watch videocnn --watch siteparts
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --no-strict --watch videocnn --watch siteparts --watch benchmarks/README.md
 
 # A newcomer's walk through README and the course, in a fresh clone and environment, each step timed.
 walk:

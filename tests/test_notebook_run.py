@@ -1,6 +1,7 @@
-"""The tool that executes notebooks: what makes one stale, what it keeps, what it takes out."""
+"""The tool that executes notebooks: what makes one stale, what it keeps, what it removes."""
 
-import ast
+import sys
+import types
 
 import nbformat
 import notebook_rules
@@ -8,93 +9,68 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 TOOL = notebook_rules.TOOL
-MODULE = '''\
-"""What it is for."""
-import math  # for pi
-
-
-def area(radius: float) -> float:
-    """Return the area of a circle."""
-    # A square times pi.
-    return math.pi * radius**2
-'''
 
 
 @pytest.fixture
-def package(tmp_path):
-    """Return a package of two modules."""
-    folder = tmp_path / "videocnn"
-    (folder / "round").mkdir(parents=True)
-    (folder / "round" / "__init__.py").write_text('"""Round things."""\nfrom videocnn.round import circle\n')
-    (folder / "round" / "circle.py").write_text(MODULE)
-    return folder
+def package(monkeypatch):
+    """Return a small module of the package whose function a notebook uses."""
+    module = types.ModuleType("videocnn.circles")
+    exec("def area(radius: float, *, scale=1): return scale * radius**2", module.__dict__)
+    monkeypatch.setitem(sys.modules, "videocnn.circles", module)
+    return module
 
 
 @pytest.fixture
 def executed(package):
-    """Return a notebook whose hash is of its own code and of the package's."""
-    cells = [new_markdown_cell("# Areas"), new_code_cell("area(2)", execution_count=1)]
-    install = new_code_cell(TOOL.INSTALL, execution_count=2, metadata={"tags": ["install"]})
-    notebook = new_notebook(cells=[*cells, install])
-    notebook.metadata["videocnn"] = {"modules": ["videocnn.round", "videocnn.round.circle"]}
-    notebook.metadata.videocnn["sources"] = TOOL.sources(notebook, package)
+    """Return a notebook that is up to date."""
+    cells = [
+        new_markdown_cell("# Areas"),
+        new_code_cell("from videocnn.circles import area\n%time area(2)", execution_count=1),
+        new_code_cell(TOOL.INSTALL, execution_count=2, metadata={"tags": ["install"]}),
+    ]
+    notebook = new_notebook(cells=cells, metadata={"videocnn": {}})
+    notebook.metadata.videocnn["sources"] = TOOL.sources(notebook)
     return notebook
 
 
-def test_words_do_not_make_a_notebook_stale(executed, package):
-    assert not TOOL.is_stale(executed, package)
-    circle = package / "round" / "circle.py"
-    text = (
-        MODULE.replace("# A square times pi.", "# Pi times a square.")
-        .replace("Return the", "The")
-        .replace("    #", "\n    #")
-    )
-    circle.write_text('"""Other words."""\n\n\n' + text.split("\n", 1)[1])
+@pytest.mark.parametrize(
+    ("code", "stale"),
+    [
+        ("def area(radius, *, scale=1): return helper(radius)", False),  # refactored
+        ("def area(radius, *, scale=2): return radius", True),
+        ("def area(r, *, scale=1): return r", True),
+        ("def area(radius, scale=1): return radius", True),
+        ("del area", True),
+    ],
+)
+def test_a_changed_signature_makes_a_notebook_stale(code, stale, executed, package):
+    assert not TOOL.is_stale(executed)
+    exec(code, package.__dict__)
+    assert TOOL.is_stale(executed) == stale
+
+
+def test_only_code_makes_a_notebook_stale(executed):
     executed.cells[0].source = "# Areas of circles"
     executed.cells[2].source = "pass"
-    assert not TOOL.is_stale(executed, package)
-    (package / "sphere.py").write_text("volume = 1\n")
-    assert not TOOL.is_stale(executed, package)  # it was not loaded
+    assert not TOOL.is_stale(executed)
+    executed.cells[1].source += "\narea(3)"
+    assert TOOL.is_stale(executed)
 
 
-@pytest.mark.parametrize("change", [("radius**2", "radius**3"), ("math.pi", "3.14"), ("radius: float", "radius: int")])
-def test_code_of_the_package_makes_a_notebook_stale(change, executed, package):
-    circle = package / "round" / "circle.py"
-    circle.write_text(MODULE.replace(*change))
-    assert TOOL.is_stale(executed, package)
-    circle.write_text(MODULE)
-    assert not TOOL.is_stale(executed, package)
-    circle.unlink()
-    assert TOOL.is_stale(executed, package)
-
-
-def test_its_own_code_makes_a_notebook_stale(executed, package):
-    executed.cells[1].source = "area(3)"
-    assert TOOL.is_stale(executed, package)
-
-
-def test_what_was_never_executed_is_stale(executed, package):
+def test_a_notebook_that_was_never_executed_is_stale(executed):
     executed.cells[1].execution_count = None
-    assert TOOL.is_stale(executed, package)
+    assert TOOL.is_stale(executed)
     executed.cells[1].execution_count = 1
     del executed.metadata["videocnn"]
-    assert TOOL.is_stale(executed, package)
+    assert TOOL.is_stale(executed)
 
 
-def test_code_is_told_from_wording():
-    def code(text):
-        return TOOL.code_of(ast.parse(text))
-
-    assert code("class A:\n    'What.'\n    x: int = 1  # one") == code("class A:\n    x: int = 1")
-    assert code("async def f():\n    'What.'\n    return 'x'") == code("async def f(): return 'x'")
-    assert code("x = 'a'") != code("x = 'b'")
-    assert code("x = 1") != code("x = 1.0")
-    assert code("x = None") != code("x = ...")
-    assert code("f(a, *b)") != code("f(a, b)")
-    assert code("def f(a, b): pass") != code("def f(a, *, b): pass")
+def test_names_are_found_by_import_and_by_attribute():
+    cells = ["from videocnn import spec\nfrom videocnn.spec import ClipSpec as Spec", "spec.ClipSpec(1)\nx.spec"]
+    assert TOOL.names_used(cells) == ["videocnn.spec", "videocnn.spec.ClipSpec"]
 
 
-def test_what_is_no_result_is_taken_out():
+def test_what_is_no_result_is_removed():
     data = {"text/html": "<table>", "text/plain": "a table", "image/png": "iVBORw0KGgo="}
     parts = [new_output("stream", name="stdout", text=text) for text in ("one\n", "two\n")]
     cell = new_code_cell("show()", execution_count=1, outputs=[*parts, new_output("display_data", data=data)])
@@ -120,34 +96,37 @@ E0000 00:00:1795461788.614452   21425 cuda_platform.cc:52] failed call to cuInit
     [(LOG, ""), (f"{LOG}x.py:3: UserWarning: old\n{LOG}", "x.py:3: UserWarning: old\n")]
     + [(line, line) for line in ("E0000 00:00:1.6 5 gpu.cc:5] out of memory\n", "W0000 00:00:1.6 5 a.cc:5] slow\n")],
 )
-def test_only_start_up_lines_are_taken_out(text, kept):
+def test_only_start_up_lines_are_removed(text, kept):
     cell = new_code_cell("x", execution_count=1, outputs=[new_output("stream", name="stderr", text=text)])
     TOOL.normalise(new_notebook(cells=[cell]))
     assert "".join(output.text for output in cell.outputs) == kept
 
 
-def test_stale_notebooks_are_named(executed, tmp_path, monkeypatch, capsys):
+def test_stale_notebooks_are_listed_and_accepted(executed, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(TOOL, "TUTORIALS", tmp_path)
-    executed.metadata.videocnn["sources"] = TOOL.sources(executed)
+    executed.metadata.videocnn.update(seconds=1, processor_seconds=1, memory_mb=1)
     nbformat.write(executed, tmp_path / "01_fresh.ipynb")
     assert TOOL.main(["--check"]) == 0
-    executed.cells[1].source = "area(3)"
+    executed.cells[1].source += "\narea(3)"
     nbformat.write(executed, tmp_path / "02_stale.ipynb")
     assert TOOL.main(["--check"]) == 1
-    assert capsys.readouterr().out == "02_stale.ipynb: stale; make notebooks\n"
+    shown = capsys.readouterr().out
+    assert "02_stale.ipynb" in shown
+    assert "01_fresh.ipynb" not in shown
+    assert TOOL.main(["--accept"]) == 0
+    assert TOOL.main(["--check"]) == 0
 
 
 @pytest.mark.slow
 def test_a_notebook_is_executed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(TOOL, "TUTORIALS", tmp_path)
     install = new_code_cell("install()", metadata={"tags": ["install"]})
+    # The last cell allocates 320 MB for an instant, which only the kernel's own peak can tell.
     cells = [
-        "import os, warnings",
-        "from videocnn.sampling import even_clips\nimport videocnn.cli",
+        "from videocnn.sampling import even_clips",
         "even_clips(9, 2, 3)",
+        "import numpy as np, os\nnp.ones(40_000_000).sum()\nos.path.basename(os.getcwd())",
     ]
-    # 320 MB that are gone before anybody looks from outside.
-    cells += ["import numpy as np\nnp.ones(40_000_000).sum()\nos.path.basename(os.getcwd())"]
     path = tmp_path / "07_small.ipynb"
     nbformat.write(new_notebook(cells=[install, *map(new_code_cell, cells)]), path)
     for run in ("07-old", "06-other"):
@@ -155,25 +134,19 @@ def test_a_notebook_is_executed(tmp_path, monkeypatch, capsys):
     assert TOOL.main([]) == 0
     assert [folder.name for folder in (tmp_path / "course" / "runs").iterdir()] == ["06-other"]
     notebook = nbformat.read(path, as_version=4)
-    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4, 5]
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3, 4]
     assert notebook.cells[0].source == TOOL.INSTALL
-    assert [cell.outputs for cell in notebook.cells[:3]] == [[], [], []]
-    assert "array([[0, 1, 2]" in notebook.cells[3].outputs[0].data["text/plain"]
-    assert notebook.cells[4].outputs[0].data["text/plain"] == repr(tmp_path.name)
+    assert "array([[0, 1, 2]" in notebook.cells[2].outputs[0].data["text/plain"]
+    assert notebook.cells[3].outputs[0].data["text/plain"] == repr(tmp_path.name)
     kept = notebook.metadata.videocnn
-    assert {"videocnn.sampling", "videocnn.errors"} <= set(kept.modules)
-    assert not any(name.startswith("videocnn.cli") or name == "videocnn" for name in kept.modules)
     assert 320 < kept.memory_mb < 3000
-    assert 0 <= kept.seconds < 600
-    assert 0 <= kept.processor_seconds < 100
     assert kept.versions.keys() >= {"python", "tensorflow", "keras"}
-    assert not TOOL.is_stale(notebook)
     assert TOOL.main([]) == 0  # nothing is left to do
     assert capsys.readouterr().out.count("executing") == 1
 
 
 @pytest.mark.slow
-def test_a_notebook_that_fails_is_left_as_it_was(tmp_path, monkeypatch, capsys):
+def test_a_notebook_that_fails_is_left_unchanged(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(TOOL, "TUTORIALS", tmp_path)
     for name, source in (("01_bad", "1 / 0"), ("02_good", "import videocnn.errors")):
         nbformat.write(new_notebook(cells=[new_code_cell(source)]), tmp_path / f"{name}.ipynb")
@@ -182,5 +155,3 @@ def test_a_notebook_that_fails_is_left_as_it_was(tmp_path, monkeypatch, capsys):
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert (tmp_path / "01_bad.ipynb").read_bytes() == before
     assert nbformat.read(tmp_path / "02_good.ipynb", as_version=4).cells[0].execution_count == 1
-    assert TOOL.main([str(tmp_path / "02_good.ipynb")]) == 0  # named, so executed again
-    assert "02_good.ipynb: executing" in capsys.readouterr().out

@@ -119,18 +119,6 @@ def test_table_4_is_the_papers():
     }
 
 
-@each_page
-def test_our_figures_are_measured_ones(name):
-    measured = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8").replace("**", "")
-    text = PAGES[name].replace("**", "")
-    assert "−" not in re.sub(r"\$.*?\$", "", text).replace("−117", "")  # a minus that the pattern would not see
-    assert [figure for figure in FIGURE.findall(text) if figure.lstrip("+") not in measured] == []
-
-
-def test_some_figures_are_ours():
-    assert len(FIGURE.findall(PAGES["results"])) > 50
-
-
 def test_weights_are_those_that_the_tests_pin():
     pinned = (ROOT / "tests" / "test_models.py").read_text(encoding="utf-8")
     rows = table("networks", "network", "its convolutions")
@@ -157,17 +145,6 @@ def test_recipes_are_the_packages():
                     assert value in re.findall(r"[\w./]+", cell), (argument, value)
                     checked += 1
     assert checked >= 17
-
-
-@each_page
-def test_tests_that_are_named_are_there(name):
-    files = set(re.findall(r"`(tests/\w+\.py)`", PAGES[name]))
-    sources = {file: (ROOT / file).read_text(encoding="utf-8") for file in files}
-    named = set(re.findall(r"`(test_\w+)`", PAGES[name]))
-    assert sorted(test for test in named if not any(f"def {test}(" in text for text in sources.values())) == []
-    code = set(re.findall(r"`((?:videocnn|benchmarks)/[\w/.]+)`", PAGES[name]))
-    assert sorted(file for file in code if not (ROOT / file).is_file()) == []
-    assert name == "index" or len(files) >= 4
 
 
 @each_page

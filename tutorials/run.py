@@ -1,14 +1,15 @@
-"""Executes the notebooks of the course and keeps in each what it was executed with: `make notebooks`.
+"""Execute the notebooks of the course: `make notebooks`.
 
-A notebook goes in, the same one comes out with fresh outputs and, in its metadata, a hash of its code cells and of the
-modules of videocnn that it loaded, its seconds by the clock and of the processor, its peak memory and the machine. Only
-notebooks whose hash is no longer current are executed. The hash sees code only: comments, docstrings and the version of
-the package may change.
+Each notebook is executed from top to bottom in a fresh kernel, in its own folder. Its metadata then record a hash of
+its code cells and of the parameters of every videocnn function and class it uses, the wall-clock and processor seconds,
+the peak memory, and the machine. A notebook whose hash has changed is stale. Refactoring the package leaves the hash as
+it is.
 
-    python tutorials/run.py                                  # those that are stale
-    python tutorials/run.py tutorials/02_single_frame.ipynb  # this one, stale or not
+    python tutorials/run.py                                  # execute the stale notebooks
+    python tutorials/run.py tutorials/02_single_frame.ipynb  # execute this one, stale or not
     python tutorials/run.py --all
-    python tutorials/run.py --check                          # name the stale ones and do nothing
+    python tutorials/run.py --check                          # list the stale notebooks and exit with status 1
+    python tutorials/run.py --accept                         # store the current hashes and keep the outputs
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import inspect
 import json
 import os
+import pkgutil
+import re
 import shutil
 import sys
 import threading
@@ -42,91 +46,97 @@ from importlib.util import find_spec
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # no start-up lines of TensorFlow
 if find_spec("videocnn") is None:  # on a hosted notebook service
     %pip install -q "videocnn[notebooks] @ git+https://github.com/videocnn/videocnn"'''
-"""The second cell of every notebook, tagged `install`: installs where the package is missing, prints nothing here."""
+"""The second cell of every notebook, tagged `install`; it does nothing where the package is installed."""
 CELL_SECONDS = 600
 KEPT_OUTPUTS = ("image/png", "text/plain")  # what the site shows
-KEPT_METADATA = ("tags", "alt")  # of a cell; `alt` says in words what its pictures show
-UNSEEN = ("videocnn.cli", "videocnn.report.html")  # commands and report pages, whose wording changes often
-# What a kernel is asked after its last cell. Modules and memory come first: the questions load some themselves. Windows
-# has no `resource`; what is sampled from outside has to do there.
-PROBE = f"""\
+KEPT_METADATA = ("tags", "alt")  # of a cell; `alt` is the alternative text of its pictures
+# Evaluated in the kernel after the last cell. Windows has no `resource`; there the sampled peak has to do.
+PROBE = """\
 import json as _json, os as _os, sys as _sys
 try:
     import resource as _resource
     _peak = _resource.getrusage(_resource.RUSAGE_SELF).ru_maxrss * (1 if _sys.platform == "darwin" else 1024)
 except ImportError:
     _peak = 0
-_modules = sorted(n for n in _sys.modules if n.startswith("videocnn.") and not n.startswith({UNSEEN!r}))
 _seconds = sum(_os.times()[:4])
 import videocnn as _videocnn
 from videocnn.runs import hardware as _hardware, versions as _versions
-print(_json.dumps({{
-    "modules": _modules, "file": _os.path.realpath(_videocnn.__file__), "hardware": _hardware(),
+print(_json.dumps({
+    "file": _os.path.realpath(_videocnn.__file__), "hardware": _hardware(),
     "memory": _peak, "processor_seconds": round(_seconds), "versions": _versions(),
-}}))"""
+}))"""
 
 
 class RunError(Exception):
-    """A notebook cannot be executed as it is."""
+    """A notebook could not be executed."""
 
 
-def code_of(tree: ast.AST) -> str:
-    """Return what code does as text: no comments, docstrings or positions, the same on every version of Python."""
-    if isinstance(tree, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(tree):
-        tree.body = tree.body[1:]
-
-    def text(value: Any) -> str:
-        if isinstance(value, ast.AST):
-            return code_of(value)
-        return f"[{','.join(map(text, value))}]" if isinstance(value, list) else repr(value)
-
-    # Fields that are empty differ between versions: newer grammars have more of them.
-    fields = [(name, value) for name, value in ast.iter_fields(tree) if value is not None and value != []]
-    return f"{type(tree).__name__}({','.join(f'{name}={text(value)}' for name, value in fields)})"
+def code_cells(notebook: NotebookNode) -> list[str]:
+    """Return the source of every code cell, except for the cell that installs the package."""
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code" and not tagged(cell, "install")]
 
 
-def module_code(name: str, package: Path = PACKAGE) -> str:
-    """Return the code of a module of the package as text; of one that is not there any more, nothing."""
-    path = package.parent.joinpath(*name.split("."))
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.is_file():
-            return code_of(ast.parse(file.read_text(encoding="utf-8")))
-    return ""
+def names_used(cells: list[str]) -> list[str]:
+    """Return the dotted names of the videocnn functions, classes and constants that code cells use, sorted."""
+    # Magic commands are not Python.
+    tree = ast.parse("\n".join(re.sub(r"^(\s*)[%!].*", r"\1pass", cell, flags=re.MULTILINE) for cell in cells))
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "videocnn":
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    members = {
+        f"{names[node.value.id]}.{node.attr}"
+        for node in attributes
+        if isinstance(node.value, ast.Name) and node.value.id in names
+    }
+    return sorted({*names.values(), *members})
 
 
-def sources(notebook: NotebookNode, package: Path = PACKAGE) -> str | None:
-    """Return the hash of a notebook's code and of the modules that its execution loaded; None if they are not known."""
-    modules = notebook.metadata.get("videocnn", {}).get("modules")
-    if not modules:
-        return None
-    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not tagged(cell, "install")]
-    codes = [(name, module_code(name, package)) for name in modules]
-    return hashlib.sha256(json.dumps([cells, codes]).encode()).hexdigest()[:32]
+def parameters(name: str) -> list[list[str]] | str:
+    """Return name, kind and default of each parameter of a function or class; a word for anything else."""
+    try:
+        value = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return "missing"
+    if not (inspect.isfunction(value) or inspect.isclass(value)):
+        return "constant"
+    signature = inspect.signature(value.__init__ if inspect.isclass(value) else value)
+    return [[each.name, each.kind.name, shown(each.default)] for each in signature.parameters.values()]
+
+
+def shown(default: Any) -> str:
+    """Return a default as text, which is the same in every process."""
+    plain = (str, int, float, bool, tuple, type(None))
+    return repr(default) if isinstance(default, plain) else getattr(default, "__name__", type(default).__name__)
+
+
+def sources(notebook: NotebookNode) -> str:
+    """Return the hash of a notebook's code cells and of the parameters of every videocnn name they use."""
+    cells = code_cells(notebook)
+    used = [[name, parameters(name)] for name in names_used(cells)]
+    return hashlib.sha256(json.dumps([cells, used]).encode()).hexdigest()[:32]
 
 
 def tagged(cell: NotebookNode, tag: str) -> bool:
-    """Return whether a cell has a tag."""
+    """Return whether a cell carries a tag."""
     return tag in cell.metadata.get("tags", [])
 
 
 def picture_texts(cell: NotebookNode) -> list[str]:
-    """Return what a cell's metadata say of its pictures, a text for each."""
+    """Return the alternative texts of a cell's pictures, one for each."""
     alt = cell.metadata.get("alt", [])
     return [alt] if isinstance(alt, str) else list(alt)
 
 
-def is_stale(notebook: NotebookNode, package: Path = PACKAGE) -> bool:
-    """Return whether a notebook's outputs are of other code than its own and the package's, or not there."""
-    known = sources(notebook, package)
+def is_stale(notebook: NotebookNode) -> bool:
+    """Return whether a notebook has cells without outputs, or has changed since it was executed."""
     unexecuted = any(cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
-    return known is None or unexecuted or known != notebook.metadata.videocnn.get("sources")
+    return unexecuted or sources(notebook) != notebook.metadata.get("videocnn", {}).get("sources")
 
 
 class Memory(threading.Thread):
-    """Watches a process and those that it starts; `peak` is the most memory they were seen to have at a time, in bytes.
-
-    It looks five times a second: what lasts shorter may be missed.
-    """
+    """Samples the memory of a process and its children five times a second; `peak` is the largest sum, in bytes."""
 
     def __init__(self, pid: int):
         super().__init__(daemon=True)
@@ -138,26 +148,26 @@ class Memory(threading.Thread):
             try:
                 for process in (self.process, *self.process.children(recursive=True)):
                     total += process.memory_info().rss
-            except psutil.Error:  # one has ended meanwhile
+            except psutil.Error:  # one of them ended in between
                 continue
             self.peak = max(self.peak, total)
 
 
 def execute(path: Path, package: Path = PACKAGE) -> NotebookNode:
-    """Return a notebook as a fresh kernel executes it, in its own folder, with what it took in its metadata.
+    """Execute a notebook in a fresh kernel and return it with outputs, timings and memory.
 
     Raises:
-        RunError: a cell fails or takes too long, or the kernel has another copy of the package.
+        RunError: a cell fails or times out, or the kernel imports another copy of the package.
     """
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if tagged(cell, "install"):
             cell.source = INSTALL
-    # What an earlier execution trained would be refused or taken for this one's.
+    # Training refuses to overwrite the runs of an earlier execution.
     for run in (path.parent / "course" / "runs").glob(f"{path.name[:3].replace('_', '-')}*"):
         shutil.rmtree(run)
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    environment.pop("MPLBACKEND", None)  # figures belong into the notebook
+    environment.pop("MPLBACKEND", None)  # figures belong in the notebook
     client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3", record_timing=False)
     begin = time.perf_counter()
     try:
@@ -173,23 +183,22 @@ def execute(path: Path, package: Path = PACKAGE) -> NotebookNode:
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise RunError(f"{path}: {error}") from error
     if Path(found["file"]) != (package / "__init__.py").resolve():
-        raise RunError(f"{path}: was executed with {found['file']} and not with {package}; install this clone")
+        raise RunError(f"{path}: imports videocnn from {found['file']}, expected {package}; install this clone")
     machine = found["hardware"]
     normalise(notebook)
     notebook.metadata["videocnn"] = {
-        "modules": found["modules"],
         "seconds": round(seconds),
         "processor_seconds": found["processor_seconds"],
         "memory_mb": round(max(memory.peak, found["memory"]) / 1e6),
         "processor": f"{machine['processor']}, {machine['processors']} cores",
         "versions": found["versions"],
     }
-    notebook.metadata.videocnn["sources"] = sources(notebook, package)
+    notebook.metadata.videocnn["sources"] = sources(notebook)
     return notebook
 
 
 def ask(client: NotebookClient, notebook: NotebookNode) -> dict[str, Any]:
-    """Return what the kernel says of itself after the last cell; the notebook is left as it was."""
+    """Run the probe in the kernel and return what it printed; the notebook is left unchanged."""
     cell = nbformat.v4.new_code_cell(PROBE)
     notebook.cells.append(cell)
     client.execute_cell(cell, len(notebook.cells) - 1)
@@ -198,7 +207,7 @@ def ask(client: NotebookClient, notebook: NotebookNode) -> dict[str, Any]:
 
 
 def normalise(notebook: NotebookNode) -> None:
-    """Take out what differs from one execution to the next without being a result."""
+    """Remove what differs between executions without being a result."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     notebook.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -226,9 +235,10 @@ def normalise(notebook: NotebookNode) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="by default the stale ones beside this script")
-    parser.add_argument("--all", action="store_true", help="execute them all, stale or not")
-    parser.add_argument("--check", action="store_true", help="only name the stale ones; exit 1 if there are any")
+    parser.add_argument("notebooks", nargs="*", type=Path, help="by default, the stale ones next to this script")
+    parser.add_argument("--all", action="store_true", help="execute every notebook, stale or not")
+    parser.add_argument("--check", action="store_true", help="list the stale notebooks; exit with status 1 if any")
+    parser.add_argument("--accept", action="store_true", help="store the current hashes without executing anything")
     options = parser.parse_args(arguments)
     paths = [path.resolve() for path in options.notebooks] or sorted(TUTORIALS.glob("[0-9][0-9]_*.ipynb"))
     if not options.notebooks and not options.all:
@@ -236,11 +246,11 @@ def main(arguments: list[str] | None = None) -> int:
     failures = 0
     for path in paths:
         if options.check:
-            print(f"{path.name}: stale; make notebooks")
+            print(f"{path.name} is stale; run `make notebooks`")
             continue
-        print(f"{path.name}: executing", flush=True)
+        print(f"{path.name}: {'accepting' if options.accept else 'executing'}", flush=True)
         try:
-            notebook = execute(path)
+            notebook = accept(path) if options.accept else execute(path)
         except RunError as error:
             print(error, file=sys.stderr)
             failures += 1
@@ -248,10 +258,24 @@ def main(arguments: list[str] | None = None) -> int:
         nbformat.write(notebook, path)
         took = notebook.metadata.videocnn
         print(
-            f"{path.name}: {took.seconds} s ({took.processor_seconds} s of the processor), {took.memory_mb} MB",
+            f"{path.name}: {took.seconds} s ({took.processor_seconds} s of processor time), {took.memory_mb} MB",
             flush=True,
         )
     return 1 if failures or (options.check and paths) else 0
+
+
+def accept(path: Path) -> NotebookNode:
+    """Return a notebook with its current hash and the outputs it has.
+
+    Raises:
+        RunError: the notebook was never executed.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    if "seconds" not in notebook.metadata.get("videocnn", {}):
+        raise RunError(f"{path}: was never executed; run `make notebooks`")
+    notebook.metadata.videocnn.pop("modules", None)
+    notebook.metadata.videocnn["sources"] = sources(notebook)
+    return notebook
 
 
 if __name__ == "__main__":
