@@ -20,13 +20,7 @@ import subprocess
 import sys
 import time
 
-NETWORKS = {
-    # name: builder, frames, then conv1 to conv3's filters and strides in time
-    "single_frame": ("SingleFrame", 1, (1, 1, 1), (1, 1, 1)),
-    "early_fusion": ("EarlyFusion", 10, (10, 1, 1), (1, 1, 1)),
-    "late_fusion": ("LateFusion", 2, (1, 1, 1), (1, 1, 1)),
-    "slow_fusion": ("SlowFusion", 10, (4, 2, 2), (2, 2, 2)),
-}
+from videocnn.models import NETWORKS
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -56,10 +50,10 @@ def ours(arguments: argparse.Namespace) -> dict:
     """Return steps of this package's network under the backend that KERAS_BACKEND names."""
     import videocnn.models
 
-    builder, frames = NETWORKS[arguments.network][:2]
+    network = NETWORKS[arguments.network]
     return keras_steps(
-        lambda: getattr(videocnn.models, builder)(
-            input_shape=(frames, arguments.size, arguments.size, 3),
+        lambda: getattr(videocnn.models, network.builder)(
+            input_shape=(network.num_frames, arguments.size, arguments.size, 3),
             classes=arguments.classes,
             stream=arguments.stream,
             width=arguments.width,
@@ -73,7 +67,8 @@ def plain_keras(arguments: argparse.Namespace) -> dict:
     import keras
     import tensorflow as tf
 
-    _, frames, taps, steps = NETWORKS[arguments.network]
+    network = NETWORKS[arguments.network]
+    frames, taps, steps = network.num_frames, network.kernel_extents(), network.strides
 
     class Normalisation(keras.layers.Layer):
         def call(self, x):
@@ -149,7 +144,8 @@ def pytorch(arguments: argparse.Namespace, channels_last: bool) -> dict:
     import torch
     from torch import nn
 
-    _, frames, taps, steps = NETWORKS[arguments.network]
+    network = NETWORKS[arguments.network]
+    frames, taps, steps = network.num_frames, network.kernel_extents(), network.strides
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last_3d if channels_last else torch.contiguous_format
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from videocnn.datasets import action_group
 from videocnn.datasets.toy.classes import PAIRS
 from videocnn.manifest import Manifest, read_manifest, write_manifest
-from videocnn.train.recipes import NETWORKS, STREAMS
+from videocnn.models import NETWORKS, STREAMS
 
 RECIPE = ["--recipe", "modern", "--dtype", "bfloat16", "--cache"]
 REGIMES = ("scratch", "top", "top3", "all")  # the order of Table 3

@@ -17,8 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-NETWORKS = ("single_frame", "early_fusion", "late_fusion", "slow_fusion")
-DIFFERENCES = ("early_fusion", "slow_fusion")
+from videocnn.models import NETWORKS
+
+DIFFERENCES = [name for name, network in NETWORKS.items() if network.contiguous]
 
 
 def runs(only: str | None) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from videocnn.models.saved import weights_hash
+from videocnn.models import weights_hash
 from videocnn.runs import RunError
 from videocnn.transfer.features import features_key, held_out_features, keep_features
 

@@ -304,30 +304,30 @@ def test_frame_difference_sees_change_and_nothing_else(builder, stream):
 @pytest.mark.parametrize(
     ("builder", "arguments", "message"),
     [
-        (SingleFrame, {"stream": "foveal"}, "stream='foveal' is not known; choose one of 'full', 'multires'"),
-        (SingleFrame, {"norm": "layer"}, "norm='layer' is not known; choose one of 'lrn', 'batch', None"),
+        (SingleFrame, {"stream": "foveal"}, "stream='foveal'.*'full', 'multires'"),
+        (SingleFrame, {"norm": "layer"}, "norm='layer'.*'lrn', 'batch', None"),
         (SingleFrame, {"pooling": "mean"}, "pooling='mean'"),
         (SingleFrame, {"classes": 0}, "classes=0"),
         (SingleFrame, {"classes": 10.0}, "classes=10.0"),
-        (SingleFrame, {"width": 0}, "width=0 is not a number above 0"),
-        (SingleFrame, {"width": "x"}, "width='x' is not a number above 0"),
+        (SingleFrame, {"width": 0}, "width=0"),
+        (SingleFrame, {"width": "x"}, "width='x'"),
         (SingleFrame, {"width": float("inf")}, "width=inf"),
         (SingleFrame, {"dropout": 1.0}, "dropout=1.0"),
-        (SingleFrame, {"dropout": "a"}, "dropout='a' is not a number from 0"),
-        (SingleFrame, {"input_shape": 170}, "input_shape=170 is not"),
-        (SingleFrame, {"input_shape": (170, 170, 3)}, r"input_shape=\(170, 170, 3\) is not \(frames, height"),
-        (SlowFusion, {"input_shape": (10, None, None, 3)}, "in whole numbers"),
-        (SlowFusion, {"input_shape": (10, 64, 64, 1)}, r"is not \(frames, height, width, 3\)"),
-        (SingleFrame, {"input_shape": (2, 64, 64, 3)}, "has 2 frames, the network takes 1"),
-        (LateFusion, {"input_shape": (1, 64, 64, 3)}, "has 1 frame"),
-        (SlowFusion, {"input_shape": (10, 10, 64, 3)}, "is too small"),
-        (EarlyFusion, {"input_shape": (10, 21, 64, 3), "stream": "fovea"}, "need 22 pixels a side"),
-        (SlowFusion, {"input_shape": (11, 64, 64, 3)}, "conv1 looks at 4 frames at a time.*of the 11"),
-        (SlowFusion, {"input_shape": (3, 64, 64, 3)}, "conv1 looks at 4 frames at a time.*of the 3"),
-        (SlowFusion, {"input_shape": (12, 64, 64, 3)}, "conv2 looks at 2 frames at a time.*of the 5"),
-        (SingleFrame, {"frame_difference": True}, "needs a network of contiguous frames"),
-        (LateFusion, {"frame_difference": True}, "needs a network of contiguous frames"),
-        (EarlyFusion, {"frame_difference": True, "input_shape": (1, 64, 64, 3)}, "a difference two frames"),
+        (SingleFrame, {"dropout": "a"}, "dropout='a'"),
+        (SingleFrame, {"input_shape": 170}, "input_shape=170"),
+        (SingleFrame, {"input_shape": (170, 170, 3)}, r"input_shape=\(170, 170, 3\).*\(frames, height"),
+        (SlowFusion, {"input_shape": (10, None, None, 3)}, r"input_shape=\(10, None, None, 3\)"),
+        (SlowFusion, {"input_shape": (10, 64, 64, 1)}, r"\(10, 64, 64, 1\).*\(frames, height, width, 3\)"),
+        (SingleFrame, {"input_shape": (2, 64, 64, 3)}, "2 frames"),
+        (LateFusion, {"input_shape": (1, 64, 64, 3)}, "1 frame"),
+        (SlowFusion, {"input_shape": (10, 10, 64, 3)}, "11 pixels"),
+        (EarlyFusion, {"input_shape": (10, 21, 64, 3), "stream": "fovea"}, "22 pixels"),
+        (SlowFusion, {"input_shape": (11, 64, 64, 3)}, "conv1 .*11 frames.*input_shape"),
+        (SlowFusion, {"input_shape": (3, 64, 64, 3)}, "conv1 .*3 frames.*input_shape"),
+        (SlowFusion, {"input_shape": (12, 64, 64, 3)}, "conv2 .*5 frames.*input_shape"),
+        (SingleFrame, {"frame_difference": True}, "frame_difference=True.*SlowFusion"),
+        (LateFusion, {"frame_difference": True}, "frame_difference=True.*SlowFusion"),
+        (EarlyFusion, {"frame_difference": True, "input_shape": (1, 64, 64, 3)}, "two frames"),
     ],
 )
 def test_bad_arguments_are_refused(builder, arguments, message):
@@ -413,12 +413,12 @@ def test_a_specification_that_does_not_fit_is_refused(changes, message):
 
 def test_a_model_of_another_make_is_refused(tmp_path):
     foreign = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    with pytest.raises(ModelError, match="not one of this package's"):
+    with pytest.raises(ModelError, match="no clip specification"):
         clip_spec(foreign)
     foreign.save(tmp_path / "foreign.keras")
-    with pytest.raises(ModelError, match=r"foreign.keras.*not one of this package's"):
+    with pytest.raises(ModelError, match=r"foreign.keras.*no clip specification"):
         load_model(tmp_path / "foreign.keras")
-    with pytest.raises(ModelError, match=r"There is no file .*missing.keras"):
+    with pytest.raises(ModelError, match=r"missing.keras"):
         load_model(tmp_path / "missing.keras")
     (tmp_path / "broken.keras").write_bytes(b"PK not a zip")
     with pytest.raises(ModelError, match=r"broken.keras.* cannot be read as a Keras model"):
@@ -457,7 +457,7 @@ def test_decode_predictions_names_the_best_first():
     with pytest.raises(ModelError, match=r"Scores of shape \(1, 2\) do not fit 3 class names"):
         decode_predictions([[0.5, 0.5]], names)
     for top in (0, "x", 2.5):
-        with pytest.raises(ModelError, match=f"top={top!r} is not a positive whole number"):
+        with pytest.raises(ModelError, match=f"top={top!r}"):
             decode_predictions([[0.2, 0.5, 0.3]], names, top=top)
 
 

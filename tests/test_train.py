@@ -19,8 +19,7 @@ from videos import write_counting_video
 from videocnn import models
 from videocnn.errors import VideoCNNError
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.models import load_network
-from videocnn.models.saved import weights_hash
+from videocnn.models import load_network, weights_hash
 from videocnn.runs import RunError, create_run, read_run
 from videocnn.runs.folder import write_file
 from videocnn.train import ArgumentError, train

@@ -13,8 +13,7 @@ from videocnn import models
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import evaluate
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
-from videocnn.models import load_network
-from videocnn.models.saved import weights_hash
+from videocnn.models import load_network, weights_hash
 from videocnn.predict import predict
 from videocnn.runs import RunError
 from videocnn.train import ArgumentError, TransferArguments, train

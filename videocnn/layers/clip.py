@@ -1,7 +1,6 @@
-"""What happens to a clip before its tower: its specification, streams, frame differences.
+"""Layers between the clip and the tower: specification, streams, frame differences.
 
-Clips come in and go out as `(batch, time, height, width, channels)`; only the specification leaves them alone. Section
-4.1 of the paper: fovea and context.
+Input and output are clips `(batch, time, height, width, channels)`. Section 3.2 of the paper: fovea and context.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from videocnn.spec import ClipSpec
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class Fovea(keras.layers.Layer):
-    """Cut the centre half of every frame at full resolution: 178 x 178 -> 89 x 89.
+    """Crop the centre half of every frame at full resolution: 178 x 178 -> 89 x 89.
 
-    The result has `size // 2` pixels a side, from `(size - size // 2) // 2` on; where the centre cannot be met exactly
-    it lies half a pixel towards the top left.
+    The crop has `size // 2` pixels a side and starts at `(size - size // 2) // 2`: if it cannot be centred exactly, it
+    is shifted by half a pixel to the top left.
     """
 
     def call(self, x: Any) -> Any:
@@ -36,9 +35,9 @@ class Fovea(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class Context(keras.layers.Layer):
-    """See the whole of every frame at half size: each pixel is the mean of 2 x 2, so 178 x 178 -> 89 x 89.
+    """Downsample every frame to half size by 2 x 2 average pooling: 178 x 178 -> 89 x 89.
 
-    The result has `size // 2` pixels a side; of an odd size the last row or column is left out.
+    The result has `size // 2` pixels a side; the last row or column of an odd size is dropped.
     """
 
     def call(self, x: Any) -> Any:
@@ -51,11 +50,11 @@ class Context(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class FrameDifference(keras.layers.Layer):
-    """Turn colour frames into what changes between neighbours: grey, next frame minus this one, times `gain`.
+    """Replace colour frames by grey differences of neighbouring frames, the next minus the current, times `gain`.
 
-    Not the paper's: later work calls it RGB difference. `(B, T + 1, H, W, 3)` -> `(B, T, H, W, 1)`. Grey is the luma
-    0.299 R + 0.587 G + 0.114 B, in whatever unit the clip comes; a difference is some three times smaller than a
-    picture's own contrast, which the default gain makes up for.
+    `(B, T + 1, H, W, 3)` -> `(B, T, H, W, 1)`. Grey is the luma 0.299 R + 0.587 G + 0.114 B, in the clip's own unit.
+    Differences are about three times smaller than a frame's contrast; the default gain compensates for that. Not in
+    the paper; later work calls it RGB difference.
     """
 
     def __init__(self, gain: float = 3.0, **kwargs: Any):
@@ -76,15 +75,18 @@ class FrameDifference(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class ClipInput(keras.layers.Layer):
-    """Let a clip pass and remember, inside the saved model, how such clips are sampled and prepared.
+    """Pass clips through unchanged; record in the saved model how they are sampled and what built the network.
 
     Args:
         spec: a `ClipSpec` or the dictionary of its `to_config()`.
+        network: the network's builder, head and arguments as JSON values (see `videocnn.models.network_config`); None
+            for an average of networks and in files of version 0.1.0.
     """
 
-    def __init__(self, spec: ClipSpec | dict[str, Any], **kwargs: Any):
+    def __init__(self, spec: ClipSpec | dict[str, Any], network: dict[str, Any] | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.spec = spec if isinstance(spec, ClipSpec) else ClipSpec(**spec)
+        self.network = network
 
     def call(self, x: Any) -> Any:
         return x
@@ -93,12 +95,13 @@ class ClipInput(keras.layers.Layer):
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "spec": self.spec.to_config()}
+        network = None if self.network is None else dict(self.network)
+        return {**super().get_config(), "spec": self.spec.to_config(), "network": network}
 
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class TakeFrames(keras.layers.Layer):
-    """Take `num_frames` frames of a longer clip, `frame_step` apart, from frame `start` on."""
+    """Select `num_frames` frames of a longer clip, `frame_step` apart, starting at frame `start`."""
 
     def __init__(self, start: int, num_frames: int, frame_step: int = 1, **kwargs: Any):
         super().__init__(**kwargs)

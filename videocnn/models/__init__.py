@@ -1,6 +1,7 @@
-"""The paper's networks, and what goes in and out of them.
+"""The paper's networks.
 
-Four builders in the shape of `keras.applications`, their average, clip specification, preprocessing and decoding.
+Four builders with the signature of those in `keras.applications`, the table they are built from, their average, clip
+specification, preprocessing and decoding.
 """
 
 import lazy_loader

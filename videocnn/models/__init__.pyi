@@ -1,4 +1,5 @@
 from .ensemble import average as average
+from .fusion import NETWORKS as NETWORKS
 from .fusion import EarlyFusion as EarlyFusion
 from .fusion import LateFusion as LateFusion
 from .fusion import SingleFrame as SingleFrame
@@ -7,10 +8,13 @@ from .inference import predict_function as predict_function
 from .interface import clip_spec as clip_spec
 from .interface import decode_predictions as decode_predictions
 from .interface import load_model as load_model
+from .interface import network_config as network_config
 from .interface import preprocess_input as preprocess_input
 from .interface import set_clip_spec as set_clip_spec
 from .interface import with_pooled_head as with_pooled_head
+from .options import STREAMS as STREAMS
+from .options import ModelError as ModelError
 from .saved import SavedNetworkError as SavedNetworkError
 from .saved import load_network as load_network
 from .saved import network_file as network_file
-from .tower import ModelError as ModelError
+from .weights import weights_hash as weights_hash

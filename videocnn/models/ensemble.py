@@ -1,7 +1,6 @@
-"""The paper's CNN average: several networks look at one clip, their class probabilities are averaged.
+"""The paper's CNN average (Table 1, last row): the mean of several networks' class probabilities for one clip.
 
-Trained networks come in, one `keras.Model` comes out that is fed, saved and evaluated as any of them. Table 1 of the
-paper, last row.
+Trained networks become one `keras.Model` that is fed, saved and evaluated like any of them.
 """
 
 from __future__ import annotations
@@ -14,33 +13,33 @@ import keras
 
 from videocnn.layers import ClipInput, TakeFrames
 from videocnn.models.interface import clip_spec
-from videocnn.models.tower import ModelError
+from videocnn.models.options import ModelError
 from videocnn.spec import ClipSpec
 
 
 def average(models: Sequence[keras.Model], name: str = "average") -> keras.Model:
-    """Build the mean of several networks' class probabilities.
+    """Build the average of several networks' class probabilities.
 
-    The clip spans the longest one that any network needs (16 frames as soon as late fusion is among others). Each
-    network takes its own frames from the middle of it: single-frame frame 7 of 16, early and slow fusion 3 to 12,
-    late fusion 0 and 15.
+    The clip is as long as the longest that any network needs (16 frames with late fusion among them). Each network
+    takes its own frames from the middle: of 16 frames single-frame takes frame 7, early and slow fusion take 3 to 12,
+    late fusion takes 0 and 15.
 
     Args:
-        models: networks of this package with the same frame size, frame rate and classes; colour and
-            frame-difference networks may be mixed, and other means and scales are converted exactly.
-        name: the model's name.
+        models: networks of this package with the same frame size, frame rate and classes. Colour and
+            frame-difference networks can be mixed; different means and scales are converted exactly.
+        name: name of the model.
 
     Returns:
         An uncompiled model that shares the networks' weights, from clips to float32 `(batch, classes)`;
         `clip_spec` describes the longest clip.
 
     Raises:
-        ModelError: no models, ones that disagree in frame size, frame rate or classes, or one that does not end in
+        ModelError: no models, models that differ in frame size, frame rate or classes, or one that does not return
             probabilities.
     """
     models = list(models)
     if not models:
-        raise ModelError("average() of no networks; give it at least one.")
+        raise ModelError("average() needs at least one network, got none.")
     specs = [clip_spec(model) for model in models]
     for what in ("frame_size", "region_size", "fps", "class_names"):
         _check_equal(models, [getattr(spec, what) for spec in specs], what)
@@ -71,7 +70,7 @@ def average(models: Sequence[keras.Model], name: str = "average") -> keras.Model
 
 
 def longest_clip(specs: Sequence[ClipSpec]) -> ClipSpec:
-    """Return the clip that holds every network's frames, centred on its middle, at the widest step that meets all."""
+    """Return the shortest clip that contains every network's frames when centred, at the largest common step."""
     step = math.gcd(*(spec.frame_step for spec in specs))
     span = max(spec.span for spec in specs)
     return specs[0].replace(num_frames=(span - 1) // step + 1, frame_step=step)
@@ -91,5 +90,6 @@ def _check_equal(models: Sequence[keras.Model], values: Sequence[Any], what: str
     for model, value in zip(models, values, strict=True):
         if value != values[0]:
             raise ModelError(
-                f"average() needs networks of one {what}: {models[0].name!r} has {values[0]}, {model.name!r} {value}."
+                f"average() needs networks with the same {what}: {models[0].name!r} has {values[0]}, {model.name!r} "
+                f"has {value}."
             )

@@ -1,12 +1,11 @@
-"""A saved network: the path of a `.keras` file or of a run folder goes in, the network with its clip specification out.
+"""Load a network from a `.keras` file or a run folder.
 
-Only networks of this package are loaded: a file is looked into before anything in it is brought to life, and Keras's
-safe mode, which runs no code from a file, stays on.
+Only networks of this package are loaded: a file is inspected before any of it is deserialized, and Keras's safe mode,
+which runs no code from a file, stays on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -21,14 +20,14 @@ MARK = b'"videocnn>ClipInput"'
 
 
 class SavedNetworkError(VideoCNNError):
-    """A file or folder holds no network of this package, or one that cannot be used."""
+    """A file or folder contains no network of this package, or one that cannot be used."""
 
 
 def network_file(path: str | os.PathLike) -> Path:
-    """Return the `.keras` file that a path means: itself, or `model.keras` of a run folder.
+    """Return the `.keras` file at a path: the file itself, or `model.keras` of a run folder.
 
     Raises:
-        SavedNetworkError: nothing is there, or a folder that is no run.
+        SavedNetworkError: the path does not exist, or is a folder but not a run.
     """
     file = Path(path)
     if file.is_dir():
@@ -47,11 +46,11 @@ def load_network(path: str | os.PathLike) -> keras.Model:
         path: a `.keras` file or a run folder.
 
     Returns:
-        The uncompiled network; `clip_spec` tells how it is fed, and its class names are known.
+        The uncompiled network; `clip_spec` gives its class names and how its clips are sampled.
 
     Raises:
-        SavedNetworkError: nothing is there, it is no `.keras` file, not a network of this package, or it has no class
-            names.
+        SavedNetworkError: the path does not exist, is not a `.keras` file or not a network of this package, or the
+            network has no class names.
         ModelError: the file is damaged.
     """
     file = network_file(path)
@@ -75,13 +74,3 @@ def load_network(path: str | os.PathLike) -> keras.Model:
             "videocnn.models.set_clip_spec(network, class_names=...)"
         )
     return network
-
-
-def weights_hash(network: keras.Model) -> str:
-    """Return the SHA-256 (hex) of a network's weights: names of layers, shapes and values."""
-    digest = hashlib.sha256()
-    for layer in network.layers:
-        for weight in layer.get_weights():
-            digest.update(f"{layer.name} {weight.dtype} {weight.shape}".encode())
-            digest.update(weight.tobytes())
-    return digest.hexdigest()

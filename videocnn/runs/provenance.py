@@ -78,7 +78,7 @@ def started_from(weights: str, network: keras.Model, dataset: Dataset, *, quiet:
         dataset: what the network is going to be trained and measured on.
         quiet: print nothing but warnings of test videos.
     """
-    from videocnn.models.saved import weights_hash
+    from videocnn.models import weights_hash
 
     origin = {**find_origin(weights), "weights_hash": weights_hash(network)}
     return origin | warn_of_seen(origin, dataset.whole, quiet=quiet)

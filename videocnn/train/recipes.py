@@ -12,13 +12,12 @@ from __future__ import annotations
 import dataclasses
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from videocnn.errors import VideoCNNError
+from videocnn.models import NETWORKS, STREAMS
 
-NETWORKS = ("single_frame", "early_fusion", "late_fusion", "slow_fusion")
-STREAMS = ("full", "multires", "fovea", "context")
 REGIMES = ("scratch", "top", "top3", "all")
 # What a network that is fine-tuned has settled already.
 ARCHITECTURE = ("model", "stream", "width", "norm", "head", "frame_size", "frame_difference", "scale", "weights")
@@ -31,7 +30,7 @@ class ArgumentError(VideoCNNError, ValueError):
     """A training argument has a value that cannot be used."""
 
 
-def argument(kind: type, help: str, *, choices: tuple[str, ...] = (), **values: Any) -> Any:
+def argument(kind: type, help: str, *, choices: Collection[str] = (), **values: Any) -> Any:
     """Return a field of the table: `default=` for a fixed default, or `paper=` and `modern=` for one by recipe.
 
     In `TransferArguments`, a regime's value (`top=`) goes before a recipe's.
@@ -249,7 +248,7 @@ def plain_value(name: str, value: Any, kind: type) -> Any:
         raise ArgumentError(f"{option}: {value!r} is no {NAMES_OF_KINDS[kind]}") from None
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """Raise `ArgumentError` unless `value` is one of `choices`."""
     if value not in choices:
         raise ArgumentError(f"--{name.replace('_', '-')}: {value!r} is not one of {', '.join(choices)}")

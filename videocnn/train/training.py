@@ -32,13 +32,6 @@ from videocnn.train.optimization import make_optimizer, make_schedule
 from videocnn.train.recipes import ArgumentError, TrainArguments, check_names
 from videocnn.train.record import put_on_record, resumed_arguments
 
-BUILDERS = {
-    "single_frame": models.SingleFrame,
-    "early_fusion": models.EarlyFusion,
-    "late_fusion": models.LateFusion,
-    "slow_fusion": models.SlowFusion,
-}
-
 
 def train(
     source: Any,
@@ -182,8 +175,8 @@ def parse(arguments: dict[str, Any]) -> TrainArguments:
 
 def build_network(arguments: TrainArguments, class_names: tuple[str, ...]) -> keras.Model:
     """Return the untrained network of resolved arguments; it knows the class names."""
-    builder = BUILDERS[arguments.model]
-    frames = {"single_frame": 1, "late_fusion": 2}.get(arguments.model, 10 + arguments.frame_difference)
+    row = models.NETWORKS[arguments.model]
+    builder, frames = getattr(models, row.builder), row.num_frames + arguments.frame_difference
     options = {
         "weights": arguments.weights,
         "input_shape": (frames, arguments.frame_size, arguments.frame_size, 3),

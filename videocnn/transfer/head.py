@@ -12,7 +12,7 @@ import keras
 
 from videocnn import clips, models
 from videocnn.clips import Dataset, video_errors
-from videocnn.models.saved import weights_hash
+from videocnn.models import weights_hash
 from videocnn.runs import read_run, versions
 from videocnn.runs.folder import write_json
 from videocnn.spec import ClipSpec

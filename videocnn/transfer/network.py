@@ -1,7 +1,7 @@
-"""The network of a regime: a trained network goes in, a new one for other classes comes out, part of it frozen.
+"""Turn a trained network into one for other classes, part of it frozen, as the fine-tuning regime says.
 
-Section 4.2 of the paper takes slow fusion from Sports-1M to UCF-101 in four regimes (Table 3): a new classifier on
-frozen layers, fc6 and fc7 with it, all layers, and for comparison the same network from random weights.
+Section 4.2 of the paper transfers slow fusion from Sports-1M to UCF-101 in four regimes (Table 3): train a new
+classifier, fc6 and fc7 too, or all layers, and for comparison the same network from random weights.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import keras
 import numpy as np
 
 from videocnn.layers import ClipInput, FrameDifference
-from videocnn.models import ModelError, clip_spec, set_clip_spec
+from videocnn.models import NETWORKS, ModelError, clip_spec, network_config, set_clip_spec
 from videocnn.train.recipes import REGIMES
 
-PAPER_HEAD = ("fc6", "fc6_dropout", "fc7", "fc7_dropout", "predictions")
-POOLED_HEAD = ("dropout", "predictions")
+HEADS = {
+    "paper": ("fc6", "fc6_dropout", "fc7", "fc7_dropout", "predictions"),
+    "pool": ("dropout", "predictions"),
+}
 
 
 def transfer_network(
@@ -31,28 +33,28 @@ def transfer_network(
 ) -> keras.Model:
     """Return a network for other classes that starts from a trained one: one row of Table 3.
 
-    | regime | starts from | learns |
+    | regime | starts from | trains |
     |---|---|---|
     | `"scratch"` | random weights | everything |
     | `"top"` | the trained weights, a new classifier | the classifier |
     | `"top3"` | the trained weights, a new classifier | fc6, fc7 and the classifier |
     | `"all"` | the trained weights, a new classifier | everything |
 
-    Layers that do not learn are frozen: `trainable` is false, their batch normalisation keeps its moving statistics,
-    their dropout is 0. The rates of the others are `dropout`. A network with a pooled head has no fc6 and fc7, so
-    there is no `"top3"` of it.
+    The other layers are frozen: `trainable` is False, batch normalization keeps its moving statistics, dropout is 0.
+    Dropout layers of the trained part get the rate `dropout`. A network with a pooled head has no fc6 and fc7, hence
+    no `"top3"`.
 
     Args:
-        model: a network of this package with its classifier; it is left as it is.
-        class_names: names of the new outputs, in their order.
+        model: a network of this package with its classifier; it is not modified.
+        class_names: names of the new outputs, in order.
         regime: see above.
-        dropout: share of units dropped before layers of the head that learn, fc7 and the classifier (a pooled head:
-            before the classifier); the paper keeps as little as 10 %.
-        seed: of the random weights.
+        dropout: dropout rate before trained layers of the head, fc7 and the classifier (in a pooled head: before the
+            classifier). The paper keeps as little as 10 % of the units.
+        seed: seed of the random weights.
         dtype: `"float32"` or `"bfloat16"` arithmetic; by default that of `model`.
 
     Returns:
-        An uncompiled model with new layers and weights; clips are sampled and prepared as for `model`.
+        An uncompiled model with its own layers and weights; clips are sampled and prepared as for `model`.
 
     Raises:
         ModelError: the regime is unknown or impossible for this network, or the network has no known head.
@@ -63,7 +65,7 @@ def transfer_network(
         >>> [layer.name for layer in tuned.layers if layer.trainable and layer.weights]
         ['fc6', 'fc7', 'predictions']
     """
-    learning = learning_layers(model, regime)
+    learning, built = learning_layers(model, regime), network_config(model)
     policy = {None: None, "float32": "float32", "bfloat16": "mixed_bfloat16"}[dtype]
     numbers = {layer.name: number for number, layer in enumerate(model.layers)}
 
@@ -82,6 +84,8 @@ def transfer_network(
             config["dtype"] = policy
         if isinstance(layer, ClipInput):
             config["spec"] = layer.spec.replace(class_names=()).to_config()
+            head = {"classes": len(class_names), "dropout": dropout, "classifier_activation": "softmax"}
+            config["network"] = {**built, "arguments": {**built["arguments"], **head}}
         return layer.__class__.from_config(config)
 
     network = keras.models.clone_model(model, clone_function=copy)
@@ -94,56 +98,59 @@ def transfer_network(
 
 
 def learning_layers(model: keras.Model, regime: str) -> tuple[str, ...]:
-    """Return the names of the layers that learn in a regime, in their order.
+    """Return the names of the layers that a regime trains, in order.
 
     Raises:
         ModelError: the regime is unknown or impossible for this network, or the network has no known head.
     """
     if regime not in REGIMES:
-        raise ModelError(f"regime={regime!r} is not known; choose one of {', '.join(REGIMES)}.")
+        raise ModelError(f"unknown regime={regime!r}; choose one of {', '.join(REGIMES)}.")
     names = tuple(layer.name for layer in model.layers)
-    head = next((head for head in (PAPER_HEAD, POOLED_HEAD) if names[-len(head) :] == head), None)
-    if head is None:
+    built = network_config(model) or {}
+    head = HEADS.get(built.get("head"))
+    if head is None or names[-len(head) :] != head:
         raise ModelError(
-            f"{model.name!r} ends in {', '.join(names[-2:])}, not in fc6, fc7 and a classifier or in a classifier on "
-            "averaged features; give a network that `videocnn train` made (of an average, one of its members)."
+            f"{model.name!r} ends in {', '.join(names[-2:])}, not in a head that can be fine-tuned (fc6, fc7 and a "
+            "classifier, or a classifier on pooled features); give a network from `videocnn train` (for an average, "
+            "one of its members)."
         )
-    if regime == "top3" and head == POOLED_HEAD:
+    if regime == "top3" and built["head"] == "pool":
         raise ModelError(
-            f"regime='top3': {model.name!r} averages its features and has no fc6 and fc7; choose 'top' for the "
-            "classifier alone or 'all', or start from a network trained with --head paper."
+            f"regime='top3': {model.name!r} has pooled features and no fc6 and fc7; choose 'top' for the classifier "
+            "alone or 'all', or start from a network trained with --head paper."
         )
     return {"top": head[-2:], "top3": head}.get(regime, names)
 
 
 def split_network(network: keras.Model, regime: str) -> tuple[keras.Model, keras.Model]:
-    """Return the frozen part of a network and the head that learns, for `"top"` or `"top3"`; layers are shared."""
+    """Return the frozen part of a network and its trained head, for `"top"` or `"top3"`; layers are shared."""
     first = network.get_layer(learning_layers(network, regime)[0])
     return keras.Model(network.input, first.input, name="frozen"), keras.Model(first.input, network.output, name="head")
 
 
 def architecture(network: keras.Model) -> dict[str, Any]:
-    """Return the training arguments that a network of this package tells of itself, and the recipe it looks like."""
-    spec, layers = clip_spec(network), {layer.name: layer for layer in network.layers}
-    seen = [name for name in ("fovea", "context") if name in layers]
-    prefix = f"{seen[0]}_" if seen else ""
-    conv1, conv3, norm = layers[f"{prefix}conv1"], layers[f"{prefix}conv3"], layers.get(f"{prefix}norm1")
-    difference, pooled = "difference" in layers, "fc6" not in layers
-    if spec.num_frames == 1:
-        model = "single_frame"
-    elif spec.frame_step > 1:
-        model = "late_fusion"
-    else:
-        model = "early_fusion" if conv1.kernel_size[0] == spec.num_frames - difference else "slow_fusion"
+    """Return the training arguments that a network settles, and the recipe that its head suggests.
+
+    Raises:
+        ModelError: it was made by a builder that is not in the table of networks.
+    """
+    spec, built = clip_spec(network), network_config(network)
+    arguments = built["arguments"]
+    model = next((name for name, row in NETWORKS.items() if row.builder == built["builder"]), None)
+    if model is None:
+        raise ModelError(
+            f"{network.name!r} was made by {built['builder']}, which is not a builder of this package; add it to "
+            "videocnn.models.NETWORKS."
+        )
     return {
         "model": model,
-        "stream": "multires" if len(seen) == 2 else seen[0] if seen else "full",
-        "width": conv3.filters / 384 if pooled else layers["fc6"].units / 4096,
-        "norm": "none" if norm is None else "batch" if isinstance(norm, keras.layers.BatchNormalization) else "lrn",
-        "head": "pool" if pooled else "paper",
+        "stream": arguments["stream"],
+        "width": arguments["width"],
+        "norm": arguments["norm"] or "none",
+        "head": built["head"],
         "frame_size": spec.frame_size[0],
-        "frame_difference": difference,
+        "frame_difference": arguments["frame_difference"],
         "scale": spec.scale,
-        "recipe": "modern" if pooled else "paper",
-        "dtype": "bfloat16" if conv3.compute_dtype == "bfloat16" else "float32",
+        "recipe": "modern" if built["head"] == "pool" else "paper",
+        "dtype": "bfloat16" if any(layer.compute_dtype == "bfloat16" for layer in network.layers) else "float32",
     }

@@ -13,8 +13,7 @@ import keras
 
 from videocnn.clips import Dataset
 from videocnn.manifest import check_trainable
-from videocnn.models import clip_spec, load_network
-from videocnn.models.saved import weights_hash
+from videocnn.models import clip_spec, load_network, weights_hash
 from videocnn.runs import RunError, create_run, find_origin, read_run
 from videocnn.runs.folder import check_free, sole_training
 from videocnn.runs.provenance import warn_of_seen

@@ -13,17 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from videocnn.evaluate import Scores, read_scores
+from videocnn.models import NETWORKS, STREAMS
 from videocnn.report.paper.table import PaperTableError
 from videocnn.runs import read_metrics, read_run
 
-NETWORK_NAMES = {
-    "single_frame": "Single-Frame",
-    "early_fusion": "Early Fusion",
-    "late_fusion": "Late Fusion",
-    "slow_fusion": "Slow Fusion",
-}
 NETWORK_KINDS = ("network", "fine-tuned")  # `kind` in run.json; absent in runs of 0.1.0
-STREAM_NAMES = {"full": "", "multires": " + multires", "fovea": ", fovea only", "context": ", context only"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +86,7 @@ class EvaluatedRun:
 def network_label(key: str) -> str:
     """Return what people call a row such as `"single_frame/multires"`."""
     model, stream, *difference = key.split("/")
-    return NETWORK_NAMES[model] + STREAM_NAMES[stream] + (" on frame differences" if difference else "")
+    return NETWORKS[model].title + STREAMS[stream] + (" on frame differences" if difference else "")
 
 
 def run_names(runs: Sequence[str | os.PathLike]) -> list[str]:
@@ -133,10 +127,10 @@ def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> Evalu
     network = described.get("kind", "network") in NETWORK_KINDS
     if not network and not (isinstance(arguments.get("model"), str) and arguments["model"]):
         raise PaperTableError(f"{folder}/run.json: does not name its scorer (arguments: model); evaluate it again")
-    if network and (arguments.get("model") not in NETWORK_NAMES or arguments.get("stream") not in STREAM_NAMES):
+    if network and (arguments.get("model") not in NETWORKS or arguments.get("stream") not in STREAMS):
         raise PaperTableError(
             f"{folder}: is a run of {arguments.get('model')!r}, stream {arguments.get('stream')!r}; the tables know "
-            f"{', '.join(NETWORK_NAMES)} and {', '.join(STREAM_NAMES)}"
+            f"{', '.join(NETWORKS)} and {', '.join(STREAMS)}"
         )
     if not described.get("finished", is_finished(Path(folder))):
         raise PaperTableError(

@@ -21,10 +21,9 @@ from videocnn.evaluate import (
 )
 from videocnn.evaluate.comparison import check_same_data
 from videocnn.evaluate.printing import CHANCE
+from videocnn.models import NETWORKS, STREAMS
 from videocnn.report.paper.claims import verdicts
 from videocnn.report.paper.evaluated import (
-    NETWORK_NAMES,
-    STREAM_NAMES,
     EvaluatedRun,
     by_key,
     network_label,
@@ -37,10 +36,8 @@ from videocnn.report.paper.table import Cell, Column, PaperTable, Row, figure_ce
 
 HITS = ("clip_hit_at_1", "video_hit_at_1", "video_hit_at_5")
 COLUMNS = tuple(Column(key, key.replace("_hit_at_", " hit@"), "percent") for key in HITS)
-AVERAGED = tuple(f"{network}/full" for network in NETWORK_NAMES)
-KEYS = [
-    f"{network}/{stream}{end}" for network in NETWORK_NAMES for stream in STREAM_NAMES for end in ("", "/difference")
-]
+AVERAGED = tuple(f"{name}/full" for name, network in NETWORKS.items() if network.in_paper)
+KEYS = [f"{network}/{stream}{end}" for network in NETWORKS for stream in STREAMS for end in ("", "/difference")]
 LABELS = {
     "histograms": "feature histograms",
     **{key: network_label(key) for key in KEYS},

@@ -16,8 +16,9 @@ import numpy as np
 from videocnn.evaluate import Resampled
 from videocnn.evaluate.comparison import check_same_data
 from videocnn.evaluate.printing import counted
+from videocnn.models import NETWORKS
 from videocnn.report.paper.claims import verdicts
-from videocnn.report.paper.evaluated import NETWORK_NAMES, EvaluatedRun, by_key, read_evaluated, run_names
+from videocnn.report.paper.evaluated import EvaluatedRun, by_key, read_evaluated, run_names
 from videocnn.report.paper.notes import NUM_DRAWS, data_note, facts, run_notes
 from videocnn.report.paper.paper import SPEED
 from videocnn.report.paper.table import Cell, Column, PaperTable, PaperTableError, Row, figure_cell
@@ -63,7 +64,7 @@ def speed_table(
         for number, ((model, stream), values) in enumerate(rates.items())
         if len(values)
     }
-    models = [m for name in NETWORK_NAMES for m in (name, f"{name}/difference") if m in pairs or m in SPEED]
+    models = [m for name in NETWORKS for m in (name, f"{name}/difference") if m in pairs or m in SPEED]
     untimed = [pairs[m][stream].name for (m, stream), values in rates.items() if not len(values)]
     first = next(iter(found.values()))
     chosen = [run for model in models for run in pairs.get(model, {}).values()]
@@ -92,7 +93,7 @@ def speed_table(
 def label(model: str) -> str:
     """Return what people call a network."""
     name, *difference = model.split("/")
-    return NETWORK_NAMES[name] + (" on frame differences" if difference else "")
+    return NETWORKS[name].title + (" on frame differences" if difference else "")
 
 
 def check_pair(pair: dict[str, EvaluatedRun]) -> None:
