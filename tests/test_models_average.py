@@ -70,12 +70,12 @@ def test_average_is_saved_and_averaged_again(tmp_path):
 @pytest.mark.parametrize(
     ("members", "message"),
     [
-        (lambda: [], "average\\(\\) of no networks"),
-        (lambda: [small(SingleFrame), small(SlowFusion, (33, 37))], "one frame_size"),
-        (lambda: [small(SingleFrame), small(SlowFusion, classes=6)], "one output shape"),
+        (lambda: [], "at least one network"),
+        (lambda: [small(SingleFrame), small(SlowFusion, (33, 37))], "same frame_size"),
+        (lambda: [small(SingleFrame), small(SlowFusion, classes=6)], "same output shape"),
         (lambda: [small(SlowFusion, classifier_activation=None)], "ends in 'predictions' without softmax"),
         (lambda: [small(SlowFusion, include_top=False, pooling="avg")], "needs class probabilities"),
-        (lambda: [keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])], "not one of this package's"),
+        (lambda: [keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])], "no clip specification"),
     ],
 )
 def test_members_that_do_not_go_together_are_refused(members, message):
