@@ -87,5 +87,5 @@ def test_members_with_other_class_names_are_refused():
     one, two = small(SingleFrame), small(SlowFusion)
     set_clip_spec(one, class_names=tuple("abcde"))
     set_clip_spec(two, class_names=tuple("abced"))
-    with pytest.raises(ModelError, match="one class_names: 'single_frame' has"):
+    with pytest.raises(ModelError, match="class_names: 'single_frame' has"):
         average([one, two])
