@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import composite
 
-from videocnn.files import TableError, read_table, write_text
+from videocnn.files import TableError, WriteError, read_table, write_file, write_text
 from videocnn.manifest import (
     Manifest,
     ManifestError,
@@ -280,26 +280,22 @@ def test_a_full_disk_leaves_the_old_file(put, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(TableError, match="No space left on device"):
+    with pytest.raises(WriteError, match="No space left on device"):
         write_manifest(manifest.select("train"), path)
     assert path.read_text() == TWO
     assert sorted(file.name for file in path.parent.iterdir()) == ["a.avi", "manifest.csv", "sub"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_device_that_is_full(tmp_path, monkeypatch):
-    import builtins
-
-    real = builtins.open
-    monkeypatch.setattr(builtins, "open", lambda name, mode: real("/dev/full", mode))
-    with pytest.raises(TableError, match=r"new\.txt: cannot be written \(No space left"):
-        write_text(tmp_path / "new.txt", "text")
+def test_a_device_that_is_full(tmp_path):
+    with pytest.raises(WriteError, match=r"new\.txt: could not be written \(No space left"):
+        write_file(tmp_path / "new.txt", lambda temporary: Path("/dev/full").write_text("text"))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_in_the_way(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(TableError, match="cannot be written"):
+    with pytest.raises(WriteError, match="could not be written"):
         write_text(tmp_path / "file" / "manifest.csv", "text")
 
 
@@ -356,3 +352,15 @@ def test_round_trip(tmp_path_factory, manifest):
     again = read_manifest(folder / "manifest.csv", check_files=False)
     assert again == manifest
     assert again.hash == manifest.hash
+
+
+def test_two_jobs_may_write_one_file(tmp_path):
+    """Each has a temporary file of its own: the one that ends last is whole."""
+
+    def outer(temporary):
+        temporary.write_text("outer")
+        write_text(tmp_path / "a.txt", "inner")
+
+    write_file(tmp_path / "a.txt", outer)
+    assert (tmp_path / "a.txt").read_text() == "outer"
+    assert os.listdir(tmp_path) == ["a.txt"]

@@ -77,7 +77,7 @@ def test_what_is_in_the_folder(manifest, folder):
         rows = list(csv.DictReader(file))
     assert [Path(row["path"]).name for row in rows] == ["broken.mp4"]
     assert "broken.mp4" in rows[0]["reason"]
-    assert not [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
+    assert not [path.name for path in folder.iterdir() if path.match(".writing-*-*")]
 
 
 def test_records_have_the_keys_of_dmvr(folder):
@@ -283,7 +283,7 @@ def test_a_full_disk_is_reported_and_mended(manifest, folder, tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     with pytest.raises(ShardError, match="unfinished"):
         open_shards(out)
-    assert not list(out.glob("*.tmp"))
+    assert not list(out.glob(".writing-*-*"))
     assert write_shards(manifest, out, **OPTIONS).hash == open_shards(folder).hash
 
 
@@ -340,7 +340,7 @@ def test_a_job_that_is_killed_goes_on(manifest, folder, tmp_path):
     assert job.wait() == -signal.SIGKILL
     before = stamps(out, "*.npz")
     assert 1 <= len(before) < 4
-    (out / ".shard-00003-of-00004.tfrecord.tmp").write_bytes(b"half a shard")
+    (out / ".writing-00c0ffee-shard-00003-of-00004.tfrecord").write_bytes(b"half a shard")
     shards = write_shards(manifest, out, **OPTIONS)
     assert before.items() <= stamps(out, "*.npz").items()  # no finished shard is written again
     assert names(shards) == [f"{number}.mp4" for number in range(7)]
@@ -348,8 +348,7 @@ def test_a_job_that_is_killed_goes_on(manifest, folder, tmp_path):
     for record in tf.data.TFRecordDataset(sorted(map(str, out.glob("*.tfrecord"))), buffer_size=2**18):
         ids.append(tf.train.SequenceExample.FromString(record.numpy()).context.feature["clip/media_id"])
     assert len(ids) == 7  # no video comes twice
-    assert not list(out.glob("*.tmp"))
-    assert not list(out.glob(".*.tmp"))
+    assert [path.name for path in out.glob(".*")] == [".writing-lock"]
     assert shards.hash == open_shards(folder).hash
 
 

@@ -18,10 +18,10 @@ from videos import write_counting_video
 
 from videocnn import models
 from videocnn.errors import VideoCNNError
+from videocnn.files import WriteError, write_file
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.models import load_network, weights_hash
 from videocnn.runs import RunError, create_run, read_run
-from videocnn.runs.folder import write_file
 from videocnn.train import ArgumentError, train
 from videocnn.train.epochs import RunKeeper
 from videocnn.train.training import build_network, hit_at_1, parse
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path):
         file.write_text("half")
         raise OSError(28, os.strerror(28))
 
-    with pytest.raises(RunError, match="free some space"):
+    with pytest.raises(WriteError, match="free some space"):
         write_file(path, write)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["state.json"]

@@ -17,9 +17,9 @@ from videos import write_counting_video
 from videocnn import models
 from videocnn.cli import make_app
 from videocnn.evaluate import Scores, summarize, write_scores
+from videocnn.files import write_json
 from videocnn.manifest import Manifest, Video, write_manifest
 from videocnn.runs import RunError
-from videocnn.runs.folder import write_json
 from videocnn.transfer import FoldError, finetune_folds, folds
 from videocnn.transfer.folds import check_folds, find_folds, mean_figures, print_folds
 

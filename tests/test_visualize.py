@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from videos import read_counts, write_counting_video
 
+from videocnn.files import WriteError
 from videocnn.models import EarlyFusion, LateFusion, SingleFrame, SlowFusion, average
 from videocnn.runs import RunError
 from videocnn.runs.folder import write_history
@@ -209,6 +210,6 @@ def test_figures_are_saved_whole(run, tmp_path):
     save_figure(figure, tmp_path / "curves.svg")
     with pytest.raises(PictureError, match=r"x\.doc: .*name it \.png"):
         save_figure(figure, tmp_path / "x.doc")
-    with pytest.raises(RunError, match="absent"):
+    with pytest.raises(WriteError, match="absent"):
         save_figure(figure, tmp_path / "absent" / "x.png")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["curves.png", "curves.svg", "run_$1"]

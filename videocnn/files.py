@@ -1,4 +1,4 @@
-"""Small text files, whole or not at all: CSV tables in as rows of text, any text out by one atomic step.
+"""Files of the package's own: CSV in as rows of text, and anything out, whole or not at all.
 
 Whatever a spreadsheet or an editor did to a CSV (byte-order mark, CRLF or lone-CR line ends, quotes, blank lines)
 reads the same; what cannot be read says which file, which line and how to mend it.
@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
+import json
 import os
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from videocnn.errors import VideoCNNError
 
+WRITING = ".writing-"  # what a file's name begins with until it is whole, and a lock's always
+
 
 class TableError(VideoCNNError):
-    """A table cannot be read or a text file cannot be written."""
+    """A text file or a CSV table cannot be read."""
+
+
+class WriteError(VideoCNNError):
+    """A file cannot be written."""
 
 
 def read_text(path: str | os.PathLike) -> str:
@@ -84,7 +94,7 @@ def _check_header(path, header: list[str], columns: Sequence[str], delimiter: st
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    """Return a CSV text with `\\n` line ends."""
+    """Return CSV text with `\\n` line ends."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -92,24 +102,58 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     return text.getvalue()
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a UTF-8 file through a temporary one beside it, so that a full disk or a kill leaves the old file whole.
+def write_file(path: str | os.PathLike, write: Callable[[Path], Any]) -> None:
+    """Write a file whole or not at all: call `write(temporary)` in the same folder, then rename.
+
+    A full disk or a kill leaves an older file of that name as it was. Each call has a temporary file of its own, so
+    that two jobs may write the same file: the last one wins.
 
     Raises:
-        TableError: the folder cannot be written or the disk is full; the old file is as it was.
+        WriteError: the folder does not exist or cannot be written, or the disk is full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # keeps the suffix, which some writers go by, and is no longer than the system allows
+    temporary = path.with_name(f"{WRITING}{secrets.token_hex(4)}-{path.name[-50:]}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(text.encode("utf-8", errors="surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
+        write(temporary)
+        with open(temporary, "rb+") as stream:
+            os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise TableError(f"{path}: cannot be written ({error.strerror}); an earlier file is untouched") from error
-        raise
+        with contextlib.suppress(OSError):  # not there, for the reason that is reported
+            temporary.unlink()
+        if not isinstance(error, OSError):
+            raise
+        # HDF5 reports a full disk in its message, not by number
+        full = error.errno == errno.ENOSPC or "No space left" in str(error)
+        mend = "free some space (training goes on with --resume)" if full else "check the folder and its permissions"
+        raise WriteError(f"{path}: could not be written ({error.strerror or error}); {mend}") from error
+
+
+def write_bytes(path: str | os.PathLike, content: bytes) -> None:
+    """Write bytes as `write_file` does."""
+    write_file(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Write UTF-8 text as `write_file` does, in a folder that is made if necessary.
+
+    Names of files that are not UTF-8 keep their bytes.
+    """
+
+    def write(temporary: Path) -> None:
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(text.encode("utf-8", errors="surrogateescape"))
+
+    write_file(path, write)
+
+
+def write_json(path: str | os.PathLike, content: Any, *, indent: int | None = 2) -> None:
+    """Write plain values as JSON, as `write_file` does."""
+    write_text(path, json.dumps(content, indent=indent) + "\n")
+
+
+def remove_unfinished(folder: str | os.PathLike, name: str = "*") -> None:
+    """Remove the temporary files of a killed job, of files called `name`; only for the holder of the folder's lock."""
+    for path in Path(folder).glob(f"{WRITING}*-{name}"):
+        path.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from videocnn.errors import VideoCNNError
 
 Item = TypeVar("Item")
-LOCK = ".writing-lock"  # begins as all files do that are no part of a folder's content
+LOCK = ".writing-lock"  # begins like every file that is not part of a folder's content
 
 _worker = threading.local()  # .ended: the event of the job that a thread works for
 

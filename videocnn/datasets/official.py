@@ -18,7 +18,7 @@ from videocnn.datasets.fetch.archives import check_unpacker
 from videocnn.datasets.fetch.download import download, file_sha256
 from videocnn.datasets.fetch.unpack import unpack
 from videocnn.datasets.prepare import Found
-from videocnn.files import write_text
+from videocnn.files import write_json
 
 RECORD = "sources.json"
 
@@ -102,7 +102,7 @@ def obtain(
             raise
         os.replace(path, aside)
         raise UnpackError(f"{error.found}; it is {aside.name} now, and the same command downloads it again") from None
-    write_text(out / RECORD, json.dumps(record | {source.file: entry}, indent=2, ensure_ascii=False) + "\n")
+    write_json(out / RECORD, record | {source.file: entry})
     if archive is None:
         aside.unlink(missing_ok=True)
     vouched = "as published" if digest == source.sha256 else f"recorded in {RECORD}: no published one is known"

@@ -21,11 +21,12 @@ from videocnn.errors import VideoCNNError
 from videocnn.evaluate.printing import print_result
 from videocnn.evaluate.scorer import Scorer, describe_scorer
 from videocnn.evaluate.scores import Scores, gather_clip_scores, summarize, write_scores
+from videocnn.files import write_json
 from videocnn.jobs import progress_bar
 from videocnn.manifest import Skip, write_skips
 from videocnn.models import clip_spec, load_network, predict_function
 from videocnn.runs import hardware, read_metrics, write_card
-from videocnn.runs.folder import check_writable, write_json
+from videocnn.runs.folder import check_writable
 from videocnn.train import open_devices
 
 Batch = tuple[Any, Any, Any]

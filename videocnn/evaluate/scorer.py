@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from videocnn.clips.dataset import Dataset
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate.scores import Scores
+from videocnn.files import write_json
 from videocnn.manifest import Skip
 from videocnn.runs import hardware, read_run, versions
-from videocnn.runs.folder import write_json
 
 
 class ScorerError(VideoCNNError):

@@ -29,7 +29,7 @@ from videocnn.evaluate.metrics import (
     mean_of,
     resample,
 )
-from videocnn.runs.folder import write_file
+from videocnn.files import write_file
 
 LARGE = 2**28  # bytes of clip scores from which they stay on disk
 BLOCK = 2**24  # bytes of clip scores in memory at a time
@@ -109,7 +109,7 @@ def write_scores(scores: Scores, folder: str | os.PathLike) -> Path:
     """Write `scores_<split>.npz` whole or not at all, and return its path.
 
     Raises:
-        RunError: the disk is full or the folder cannot be written.
+        WriteError: the disk is full or the folder cannot be written.
     """
     path = scores_file(folder, scores.split)
     content = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -20,11 +19,11 @@ from videocnn.export import to_onnx, to_savedmodel, to_tflite
 from videocnn.export.checking import TOLERANCES, CheckClips, ExportError, find_clips, keras_scores, largest_difference
 from videocnn.export.guide import describe_export, describe_use
 from videocnn.export.precision import dtype_of, in_float32
+from videocnn.files import WRITING, write_json, write_text
 from videocnn.layers import plain_convolutions
 from videocnn.models import load_network, network_file
 from videocnn.runs import card_text, read_run, versions, write_card
 from videocnn.runs.card import CARD
-from videocnn.runs.folder import WRITING
 
 FORMATS = {"savedmodel": to_savedmodel, "onnx": to_onnx, "tflite": to_tflite}
 GUIDE = "clip.json"
@@ -102,11 +101,11 @@ def export(
         guide = describe_export(network, FORMATS[to].FILE, 1 if to == "tflite" else "batch")
         guide |= {"format": to, "licence": licence or stated_licence(file.parent), "check": found}
         guide |= {"network_sha256": sha256(file), "versions": versions()}
-        (temporary / GUIDE).write_text(json.dumps(guide, indent=2) + "\n", encoding="utf-8")
+        write_json(temporary / GUIDE, guide)
         if (file.parent / "run.json").is_file():
             write_card(file.parent, licence)
             card = card_text(file.parent, use=describe_use(guide, FORMATS[to].USE))
-            (temporary / CARD).write_text(card, encoding="utf-8")
+            write_text(temporary / CARD, card)
         replace_folder(temporary, folder)
     except OSError as error:
         raise ExportError(

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import CompareError, ScoresError, compare
+from videocnn.files import write_text
 from videocnn.models import clip_spec, load_network
 from videocnn.report.html.examples import find_examples
 from videocnn.report.html.page import Picture, picture
@@ -22,7 +23,6 @@ from videocnn.report.paper import PaperTableError
 from videocnn.report.paper.allowed import allowed_tables
 from videocnn.report.paper.regimes import fold_folders
 from videocnn.runs.description import RunRecord, common_split, find_warnings, read_record, short_names
-from videocnn.runs.folder import write_file
 from videocnn.visualize import plot_confusion, plot_curves, plot_filters, plot_gains
 from videocnn.visualize.canvas import PictureError
 
@@ -87,7 +87,7 @@ def write_report(
         gains=[shown for group in groups for shown in gains(group, chosen, seed=seed)],
         sections=[section(record, chosen, num_examples) for record in records],
     )
-    write_file(out, lambda file: file.write_text(content, encoding="utf-8"))
+    write_text(out, content)
     return out
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import keras
 
 from videocnn.errors import VideoCNNError
+from videocnn.files import write_text
 from videocnn.models import load_network
 from videocnn.predict import PredictError, Timeline, find_files, score_timeline
 from videocnn.predict.timelines import STEP_SECONDS
 from videocnn.report.html.timeline import timeline_page
 from videocnn.report.html.video import EMBED_LIMIT, page_video
-from videocnn.runs.folder import write_file
 from videocnn.video import VideoError
 from videocnn.visualize import plot_timeline, save_figure
 
@@ -103,7 +103,7 @@ def predict_timelines(
             video = page_video(path, page, copy, link=link, limit=embed_limit)
             written += [str(video.copy)] if video.copy else []
             content = timeline_page(timeline, video, timeline.best(top or NUM_CURVES))
-            write_file(page, lambda file, text=content: file.write_text(text, encoding="utf-8"))
+            write_text(page, content)
             written.append(str(page))
         except VideoCNNError as error:
             message = str(error)
@@ -166,5 +166,5 @@ def write_picture(timeline: Timeline, base: Path, top: int | None) -> Path:
 
 def _write(base: Path, suffix: str, text: str) -> Path:
     file = base.with_name(base.name + suffix)
-    write_file(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(file, text)
     return file

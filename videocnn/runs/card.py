@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from videocnn.clips import Dataset
+from videocnn.files import write_json, write_text
 from videocnn.runs.description import RunRecord, find_warnings, read_record
 from videocnn.runs.figures import CHANCE, FIGURES, counted, interval, percent
-from videocnn.runs.folder import read_run, write_file, write_json
+from videocnn.runs.folder import read_run
 from videocnn.runs.provenance import origins
 from videocnn.spec import ClipSpec
 
@@ -49,7 +50,7 @@ def write_card(folder: str | os.PathLike, licence: str | None = None, *, opened:
     file = folder / CARD
     if not file.is_file() or file.read_text(encoding="utf-8", errors="replace").startswith(OURS):
         text = card_text(folder, opened=opened)
-        write_file(file, lambda path: path.write_text(text, encoding="utf-8"))
+        write_text(file, text)
     return file
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import errno
 import io
 import json
 import os
@@ -20,7 +19,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -29,39 +28,12 @@ import numpy as np
 
 from videocnn import __version__
 from videocnn.errors import VideoCNNError
+from videocnn.files import WRITING, remove_unfinished, write_text
 from videocnn.jobs import default_workers, sole_writer
-
-WRITING = ".writing-"  # what the name of a file begins with until it is whole; that of a lock, too
 
 
 class RunError(VideoCNNError):
     """A run folder cannot be made, continued or read."""
-
-
-def write_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file whole or not at all: `write(temporary)` in the same folder, then a rename.
-
-    Raises:
-        RunError: the disk is full or the folder cannot be written; an older file of that name is left as it was.
-    """
-    temporary = path.with_name(WRITING + path.name[-50:])  # no longer than the system takes, whatever the name
-    try:
-        write(temporary)
-        with open(temporary, "rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # not there, for the reason that is reported
-            temporary.unlink()
-        # HDF5 reports a full disk in its message and not by number.
-        full = error.errno == errno.ENOSPC or "No space left" in str(error)
-        mend = "free some space, then go on with --resume" if full else "check the folder and its permissions"
-        raise RunError(f"{path}: could not be written ({error.strerror or error}); {mend}") from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write plain values as JSON, whole or not at all."""
-    write_file(path, lambda file: file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8"))
 
 
 def create_run(out: str | os.PathLike, *, overwrite: bool = False) -> Path:
@@ -85,6 +57,8 @@ def sole_training(folder: Path) -> Iterator[None]:
     """Raise `RunError` where no file can be written, or while another job trains the run of this folder."""
     check_writable(folder)
     with sole_writer(folder, RunError(f"{folder}: another job is training this run; wait for it, or end it")):
+        remove_unfinished(folder, "*.keras")
+        remove_unfinished(folder / "backup")
         yield
 
 
@@ -148,7 +122,7 @@ def write_history(folder: Path, rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_file(folder / "history.csv", lambda file: file.write_text(text.getvalue(), encoding="utf-8"))
+    write_text(folder / "history.csv", text.getvalue())
 
 
 def read_history(folder: str | os.PathLike) -> dict[str, np.ndarray]:

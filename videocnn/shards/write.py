@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from videocnn.errors import VideoCNNError
-from videocnn.files import TableError
+from videocnn.files import WriteError, remove_unfinished, write_bytes, write_file, write_text
 from videocnn.jobs import map_parallel, sole_writer
 from videocnn.manifest import Manifest, Skip, read_manifest, write_manifest, write_skips
 from videocnn.sampling import pass_order
@@ -99,7 +99,7 @@ def write_shards(
         write_skips(skips, out / "skipped.csv")
         if not index["num_videos"]:
             raise ShardError(f"{out}: none of the {len(manifest)} videos could be decoded; see {out / 'skipped.csv'}")
-        write_whole(out / "index.json", json.dumps(index | {"complete": True}, indent=1).encode())
+        write_text(out / "index.json", json.dumps(index | {"complete": True}, indent=1))
     return open_shards(out)
 
 
@@ -148,7 +148,7 @@ def claim(manifest: Manifest, out: Path, settings: dict) -> tuple[Manifest, dict
         num_shards = len(assign_shards(manifest, settings["videos_per_shard"], settings["frames_per_shard"]))
         index = {"format": FORMAT, "complete": False, "num_shards": num_shards, **made_from}
         write_manifest(manifest, out / COPY)
-        write_whole(out / "index.json", json.dumps(index, indent=1).encode())
+        write_text(out / "index.json", json.dumps(index, indent=1))
     copy = read_manifest(out / COPY, class_names=manifest.class_names, check_files=False)
     if copy.hash != manifest.hash:
         raise ShardError(f"{out / COPY}: does not hold these videos any more; take another folder, or delete this one")
@@ -159,8 +159,7 @@ def write_missing(
     manifest: Manifest, out: Path, shards: Sequence[np.ndarray], index: dict, *, workers: int | None, quiet: bool
 ) -> None:
     """Decode the videos of all unfinished shards and write each shard when its last video has come."""
-    for leftover in out.glob(".*.tmp"):  # of a killed job; the lock says that no other job is alive
-        leftover.unlink()
+    remove_unfinished(out)
     files = [shard_file(out, number, len(shards)) for number in range(len(shards))]
     missing = [number for number, file in enumerate(files) if not finished(file)]
     shard_of = {int(row): number for number in missing for row in shards[number]}
@@ -193,26 +192,25 @@ def write_shard(file: Path, results: Sequence[tuple[int, tuple | VideoCNNError]]
     """Write one TFRecord file and then, as the sign that it is finished, its index; each at once or not at all."""
     import tensorflow as tf
 
-    temporary = file.with_name(f".{file.name}.tmp")
     records = [(row, result) for row, result in results if not isinstance(result, VideoCNNError)]
     skipped = [(row, str(result)) for row, result in results if isinstance(result, VideoCNNError)]
-    offsets, place = [], 0
-    try:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for _, (record, places, _) in records:
-                writer.write(record)
-                offsets.append(places + place + 12)  # a record's length takes 8 bytes, its check sum 4
-                place += len(record) + 16  # and the data's check sum 4 more
-        with open(temporary, "r+b") as stream:
-            os.fsync(stream.fileno())
+    offsets, place, digest = [], 0, ""
+
+    def write(temporary: Path) -> None:
+        nonlocal place, digest
+        try:
+            with tf.io.TFRecordWriter(str(temporary)) as writer:
+                for _, (record, places, _) in records:
+                    writer.write(record)
+                    offsets.append(places + place + 12)  # a record's length takes 8 bytes, its check sum 4
+                    place += len(record) + 16  # and the data's check sum 4 more
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
         if temporary.stat().st_size != place:
             raise OSError(f"{temporary.stat().st_size:,} of {place:,} bytes arrived")
         digest = file_hash(temporary)
-        os.replace(temporary, file)
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+    write_file(file, write)
     table = io.BytesIO()
     np.savez(
         table,
@@ -225,20 +223,7 @@ def write_shard(file: Path, results: Sequence[tuple[int, tuple | VideoCNNError]]
         num_bytes=np.int64(place),
         sha256=np.array(digest),
     )
-    write_whole(file.with_suffix(".npz"), table.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is either there as a whole, on the disk, or not there."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(file.with_suffix(".npz"), table.getvalue())
 
 
 @contextlib.contextmanager
@@ -247,7 +232,7 @@ def writing(out: Path) -> Iterator[None]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         yield
-    except (OSError, TableError) as error:
+    except (OSError, WriteError) as error:
         free = f"; {shutil.disk_usage(out).free:,} bytes are free there" if out.is_dir() else ""
         raise ShardError(
             f"{out}: cannot be written ({error}){free}. Mend that and run the same command again: "

@@ -15,10 +15,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from videocnn.files import write_file, write_json
 from videocnn.jobs import progress_bar
 from videocnn.models import predict_function
 from videocnn.runs import RunError
-from videocnn.runs.folder import forget_figures, write_file, write_history, write_json
+from videocnn.runs.folder import forget_figures, write_history
 from videocnn.train.distribute import Devices
 from videocnn.train.recipes import TrainArguments
 

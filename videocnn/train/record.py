@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from videocnn.clips import Dataset, usable
+from videocnn.files import write_json
 from videocnn.runs import RunError, hardware, read_run, versions
-from videocnn.runs.folder import write_json
 from videocnn.spec import ClipSpec
 from videocnn.train.recipes import TrainArguments, TransferArguments, check_names, plain_value
 

@@ -21,9 +21,10 @@ import tensorflow as tf
 from videocnn import clips, models
 from videocnn.clips import Dataset, video_errors
 from videocnn.clips.frames import cached_gib
+from videocnn.files import write_json
 from videocnn.manifest import check_trainable
 from videocnn.runs import RunError, create_run, read_run, write_card
-from videocnn.runs.folder import check_free, sole_training, write_json
+from videocnn.runs.folder import check_free, sole_training
 from videocnn.runs.provenance import started_from
 from videocnn.spec import ClipSpec
 from videocnn.train.distribute import Devices, open_devices

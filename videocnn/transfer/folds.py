@@ -26,9 +26,9 @@ from videocnn.clips import Dataset
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import Resampled, evaluate, mean_over_folds, read_scores, resample_figures
 from videocnn.evaluate.printing import CHANCE, FIGURES, counted, interval, percent
+from videocnn.files import write_json
 from videocnn.manifest import ManifestError, check_trainable
 from videocnn.runs import read_metrics, read_run
-from videocnn.runs.folder import write_json
 from videocnn.train.recipes import ARCHITECTURE
 from videocnn.transfer.run import finetune
 

@@ -12,9 +12,9 @@ import keras
 
 from videocnn import clips, models
 from videocnn.clips import Dataset, video_errors
+from videocnn.files import write_json
 from videocnn.models import weights_hash
 from videocnn.runs import read_run, versions
-from videocnn.runs.folder import write_json
 from videocnn.spec import ClipSpec
 from videocnn.train import Devices, TransferArguments, make_schedule
 from videocnn.train.epochs import RunKeeper

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from videocnn.runs.folder import write_file
+from videocnn.files import write_bytes
 from videocnn.visualize.canvas import PictureError, plain
 from videocnn.visualize.filters import filter_pictures, first_layer_kernels, strips
 
@@ -79,7 +79,7 @@ def save_filter_animation(
 
     Raises:
         PictureError: the file has another name, or nothing moves in the filters.
-        RunError: the folder is not there or cannot be written.
+        WriteError: the folder is not there or cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != ".gif":
@@ -87,4 +87,4 @@ def save_filter_animation(
     first, *others = (Image.fromarray(frame) for frame in filter_frames(model, max_filters=max_filters))
     content = io.BytesIO()
     first.save(content, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds_per_frame), loop=0)
-    write_file(path, lambda file: file.write_bytes(content.getvalue()))
+    write_bytes(path, content.getvalue())

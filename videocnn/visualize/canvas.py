@@ -12,7 +12,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from videocnn.errors import VideoCNNError
-from videocnn.runs.folder import write_file
+from videocnn.files import write_bytes
 
 # Okabe and Ito's palette: distinct under all common forms of colour blindness.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
@@ -41,7 +41,7 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
 
     Raises:
         PictureError: matplotlib knows no such format.
-        RunError: the folder is not there or cannot be written.
+        WriteError: the folder is not there or cannot be written.
     """
     path = Path(path)
     content = io.BytesIO()
@@ -49,4 +49,4 @@ def save_figure(figure: Figure, path: str | os.PathLike) -> None:
         figure.savefig(content, format=path.suffix[1:] or "png", dpi=150)
     except ValueError as error:
         raise PictureError(f"{path}: {error}; name it .png, .pdf or .svg") from error
-    write_file(path, lambda file: file.write_bytes(content.getvalue()))
+    write_bytes(path, content.getvalue())

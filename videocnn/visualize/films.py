@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from videocnn.runs.folder import write_file
+from videocnn.files import write_bytes
 from videocnn.visualize.canvas import PictureError
 
 GAP = 6  # pixels between clips
@@ -46,13 +46,13 @@ class Film:
 
         Raises:
             PictureError: the file has another suffix.
-            RunError: the folder is not there or cannot be written.
+            WriteError: the folder is not there or cannot be written.
         """
         path = Path(path)
         if path.suffix.lower() not in (".png", ".gif"):
             raise PictureError(f"{path}: a film is an animated PNG or GIF; name it .png or .gif")
         content = self._encoded(path.suffix[1:].upper())
-        write_file(path, lambda file: file.write_bytes(content))
+        write_bytes(path, content)
 
     def _encoded(self, kind: str) -> bytes:
         # One palette for all pictures: still places would flicker if each had its own.

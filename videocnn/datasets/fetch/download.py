@@ -24,7 +24,7 @@ from pathlib import Path
 
 from videocnn import __version__
 from videocnn.errors import VideoCNNError
-from videocnn.files import write_text
+from videocnn.files import write_json
 
 CHUNK = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -161,7 +161,7 @@ def _append(response, part: Path, had: int, mark: dict, show) -> None:
     show(total=total, completed=had)
     try:
         with open(part, "r+b" if had else "wb") as file:
-            write_text(_mark_path(part), json.dumps(mark))
+            write_json(_mark_path(part), mark)
             file.seek(had)
             while total is None or had < total:
                 try:
