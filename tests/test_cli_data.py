@@ -261,7 +261,7 @@ def test_out_that_cannot_be_written(source, tmp_path):
     (tmp_path / "file").write_text("x")
     result = run("data", "folder", source, "--out", tmp_path / "file" / "set", "--quiet")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"error: {tmp_path / 'file' / 'set' / 'skipped.csv'}: cannot be written")
+    assert result.stderr.startswith(f"error: {tmp_path / 'file' / 'set' / 'skipped.csv'}: could not be written")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

@@ -30,6 +30,11 @@ class WriteError(VideoCNNError):
     """A file cannot be written."""
 
 
+def visible(text: str) -> str:
+    """Return text with escapes in place of what no terminal, page or picture can show: control codes, lone bytes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def read_text(path: str | os.PathLike) -> str:
     """Return the text of a UTF-8 file without its byte-order mark, line ends untouched.
 

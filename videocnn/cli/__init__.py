@@ -7,7 +7,6 @@ standard error and exit code 1, Ctrl-C with 130.
 from __future__ import annotations
 
 import functools
-import re
 import sys
 from typing import Annotated
 
@@ -17,6 +16,7 @@ import typer.core
 from videocnn import __version__
 from videocnn.cli.quiet import quiet_start
 from videocnn.errors import VideoCNNError
+from videocnn.files import visible
 
 
 class Commands(typer.core.TyperGroup):
@@ -36,13 +36,8 @@ class Commands(typer.core.TyperGroup):
             typer.echo("interrupted", err=True)
             raise typer.Exit(130) from None
         # a file name may hold escape codes of the terminal, and bytes that are no text
-        typer.echo("error: " + re.sub(r"[^\n]", _visible, message), err=True)
+        typer.echo("error: " + "\n".join(map(visible, message.split("\n"))), err=True)
         raise typer.Exit(1)
-
-
-def _visible(character: re.Match) -> str:
-    text = character[0]
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _show_version(wanted: bool) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from videocnn.clips import Dataset
-from videocnn.files import write_json, write_text
+from videocnn.files import visible, write_json, write_text
 from videocnn.runs.description import RunRecord, find_warnings, read_record
 from videocnn.runs.figures import CHANCE, FIGURES, counted, interval, percent
 from videocnn.runs.folder import read_run
@@ -79,8 +79,7 @@ def card_text(folder: str | os.PathLike, use: str | None = None, *, opened: Data
 
 def escape(text: Any) -> str:
     """Return Markdown that shows a text as it is: on one line, without emphasis, links, tables or HTML."""
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-    text = SPECIAL.sub(r"\\\g<0>", text)
+    text = SPECIAL.sub(r"\\\g<0>", visible(str(text)))
     # spaces at an end would be lost, several would become one
     text = re.sub("^ | $|(?<= ) ", "&#32;", text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     return re.sub(r"(?i)\bwww(?=\\\.)", lambda found: f"&#{ord(found[0][0])};{found[0][1:]}", text)

@@ -5,7 +5,6 @@ Section 4.1 of the paper shows slow fusion's filters over their four steps: edge
 
 from __future__ import annotations
 
-import io
 import os
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import keras
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
 
-from videocnn.files import write_bytes
 from videocnn.visualize.canvas import PictureError, plain
+from videocnn.visualize.films import Film
 from videocnn.visualize.filters import filter_pictures, first_layer_kernels, strips
 
 DPI = 100
@@ -84,7 +82,4 @@ def save_filter_animation(
     path = Path(path)
     if path.suffix.lower() != ".gif":
         raise PictureError(f"{path}: an animation is a GIF; name it .gif")
-    first, *others = (Image.fromarray(frame) for frame in filter_frames(model, max_filters=max_filters))
-    content = io.BytesIO()
-    first.save(content, "GIF", save_all=True, append_images=others, duration=round(1000 * seconds_per_frame), loop=0)
-    write_bytes(path, content.getvalue())
+    Film(np.stack(filter_frames(model, max_filters=max_filters)), 1 / seconds_per_frame).save(path)

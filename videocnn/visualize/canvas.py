@@ -12,7 +12,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
 from videocnn.errors import VideoCNNError
-from videocnn.files import write_bytes
+from videocnn.files import visible, write_bytes
 
 # Okabe and Ito's palette: distinct under all common forms of colour blindness.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
@@ -25,8 +25,7 @@ class PictureError(VideoCNNError):
 
 def plain(text: str) -> str:
     """Return text that matplotlib draws as it is: dollar signs would start a formula, and bytes are no letters."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return shown.replace("$", r"\$")
+    return visible(text).replace("$", r"\$")
 
 
 def text_inches(texts: Iterable[str], size: float) -> float:
