@@ -14,6 +14,7 @@ TEST = [
     "pytest-timeout",
     "pytest-xdist",
     "hypothesis",
+    "scikit-learn",
     "ruff>=0.6",
     "import-linter>=2",
     "nbmake",

@@ -127,11 +127,11 @@ def test_result_is_plain_json(keep):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"manifest_hash": "other"}, r"two was evaluated on other data than .*one.*other.*h1.*same manifest"),
-        ({"class_names": ("a", "b", "d")}, r"other classes \(only one of them has c, d\)"),
-        ({"class_names": ("b", "a", "c")}, r"other classes \(the same names in another order\)"),
-        ({"labels": np.eye(3, dtype=np.float32)[[1, 1]]}, r"other labels for the same video"),
-        ({"paths": ("x", "y")}, r"other labels|no video in common"),
+        ({"manifest_hash": "other"}, r"two.*one.*other.*h1"),
+        ({"class_names": ("a", "b", "d")}, "two.*one.*c, d"),
+        ({"class_names": ("b", "a", "c")}, "two.*one.*order"),
+        ({"labels": np.eye(3, dtype=np.float32)[[1, 1]]}, "two.*one.*labels"),
+        ({"paths": ("x", "y")}, "labels|no video in common"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(keep, change, says):

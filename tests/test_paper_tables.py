@@ -273,9 +273,9 @@ def test_runs_that_do_not_belong_together_are_refused(runs, tmp_path, table):
             write_run(folder / "two", second, **{"model": "slow_fusion", **options}),
         ]
 
-    with pytest.raises(CompareError, match="other classes"):
+    with pytest.raises(CompareError, match="different classes"):
         make_table(table, pair(made_scores(HALF, names=("a", "b", "d"))))
-    with pytest.raises(CompareError, match="other data"):
+    with pytest.raises(CompareError, match="different data"):
         make_table(table, pair(made_scores(HALF, hash="h2")))
     with pytest.raises(PaperTableError, match="two: was fine-tuned"):
         make_table(table, pair(made_scores(HALF), regime="top"))

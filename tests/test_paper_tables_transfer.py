@@ -112,7 +112,9 @@ def test_regimes_that_do_not_belong_together_are_refused(tmp_path):
         r"top \(from runs/source\) and .*other \(from runs/source\) started from other networks",
         write_folds(tmp_path / "other", "all", right, pretrained="w2"),
     )
-    refuse("other classes", write_folds(tmp_path / "classes", "all", right, names=("a", "b", "d")), error=CompareError)
+    refuse(
+        "different classes", write_folds(tmp_path / "classes", "all", right, names=("a", "b", "d")), error=CompareError
+    )
     plain = write_run(tmp_path / "plain", fold_scores(right, 1), model="slow_fusion")
     refuse("plain: was not fine-tuned; .*videocnn finetune", plain)
     refuse("unknown: was fine-tuned in regime last", write_folds(tmp_path / "unknown", "last", right))

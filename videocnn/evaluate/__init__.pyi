@@ -1,5 +1,7 @@
+from .comparison import ClassChange as ClassChange
 from .comparison import CompareError as CompareError
 from .comparison import average_scores as average_scores
+from .comparison import class_changes as class_changes
 from .comparison import common_videos as common_videos
 from .comparison import compare as compare
 from .evaluation import EvaluationError as EvaluationError
@@ -33,5 +35,6 @@ from .scores import clip_hits as clip_hits
 from .scores import gather_clip_scores as gather_clip_scores
 from .scores import read_scores as read_scores
 from .scores import resample_figures as resample_figures
+from .scores import resample_folds as resample_folds
 from .scores import summarize as summarize
 from .scores import write_scores as write_scores

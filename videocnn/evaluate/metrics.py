@@ -40,6 +40,10 @@ class Estimate:
     low: float
     high: float
 
+    def plain(self) -> dict[str, float | None]:
+        """Return the figure as values for JSON: None in place of NaN."""
+        return {key: None if np.isnan(value) else float(value) for key, value in dataclasses.asdict(self).items()}
+
 
 @dataclasses.dataclass(frozen=True)
 class Resampled:
@@ -53,6 +57,10 @@ class Resampled:
 
     value: float | np.ndarray
     draws: np.ndarray
+
+    def of_class(self, number: int) -> Resampled:
+        """Return the figure of one class."""
+        return Resampled(float(self.value[number]), self.draws[:, number])
 
     def __sub__(self, other: Resampled) -> Resampled:
         """Return the paired difference; both must come from the same videos, groups and seed: the same draws."""

@@ -12,7 +12,7 @@ import os
 import struct
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from videocnn.errors import VideoCNNError
 from videocnn.evaluate.metrics import (
     Resampled,
     average_precision,
+    average_precisions_of,
     chance_level,
     confusion,
     hit_at_k,
@@ -30,6 +31,7 @@ from videocnn.evaluate.metrics import (
     resample,
 )
 from videocnn.files import write_file
+from videocnn.runs.figures import FIGURES
 
 LARGE = 2**28  # bytes of clip scores from which they stay on disk
 BLOCK = 2**24  # bytes of clip scores in memory at a time
@@ -78,8 +80,10 @@ class Scores:
     @functools.cached_property
     def video_scores(self) -> np.ndarray:
         """float32 `(num_videos, num_classes)`: mean over the clips of a video."""
-        means = [self.clip_scores[part].mean(axis=1, dtype=np.float64).astype(np.float32) for part in self.blocks()]
-        return np.concatenate(means)
+        means = np.empty((len(self), self.clip_scores.shape[2]), np.float32)
+        for part in self.blocks():
+            means[part] = self.clip_scores[part].mean(axis=1, dtype=np.float64)
+        return means
 
     def blocks(self) -> Iterator[slice]:
         """Yield slices of consecutive videos whose clip scores fit into memory; at least one, perhaps empty."""
@@ -245,10 +249,7 @@ def summarize(scores: Scores, *, seed: int = 0, figures: dict[str, Resampled] | 
         "num_views": scores.num_views,
         "seed": seed,
         "manifest_hash": scores.manifest_hash,
-        **{
-            name: {"value": figure.value, "low": _or_none(figure.low), "high": _or_none(figure.high)}
-            for name, figure in estimates.items()
-        },
+        **{name: figure.plain() for name, figure in estimates.items()},
         "chance_hit_at_1": chance_level(labels, 1),
         "chance_hit_at_5": chance_level(labels, 5),
         "average_precision": dict(zip(scores.class_names, map(_or_none, precisions), strict=True)),
@@ -258,15 +259,31 @@ def summarize(scores: Scores, *, seed: int = 0, figures: dict[str, Resampled] | 
     }
 
 
-def resample_figures(scores: Scores, *, seed: int = 0) -> dict[str, Resampled]:
-    """Compute the five figures over all videos and over draws of groups; the differences of two runs are paired."""
-    labels, videos = scores.labels, scores.video_scores
+def resample_figures(scores: Scores, names: Sequence[str] = tuple(FIGURES), *, seed: int = 0) -> dict[str, Resampled]:
+    """Compute figures over all videos and over draws of groups; the differences between two runs are paired.
+
+    Args:
+        scores: the scores of one run.
+        names: the figures; by default all five. `"average_precision"` has one value for each class.
+        seed: of the bootstrap.
+    """
+    labels, videos, groups = scores.labels, scores.video_scores, scores.groups
     statistics = {
-        **{f"clip_hit_at_{k}": mean_of(clip_hits(scores, k)) for k in (1, 5)},
-        **{f"video_hit_at_{k}": mean_of(hit_at_k(videos, labels, k)) for k in (1, 5)},
-        "mean_average_precision": mean_average_precision_of(videos, labels, scores.groups),
+        **{f"clip_hit_at_{k}": lambda k=k: mean_of(clip_hits(scores, k)) for k in (1, 5)},
+        **{f"video_hit_at_{k}": lambda k=k: mean_of(hit_at_k(videos, labels, k)) for k in (1, 5)},
+        "mean_average_precision": lambda: mean_average_precision_of(videos, labels, groups),
+        "average_precision": lambda: average_precisions_of(videos, labels, groups),
     }
-    return {name: resample(statistic, scores.groups, seed=seed) for name, statistic in statistics.items()}
+    return {name: resample(statistics[name](), groups, seed=seed) for name in names}
+
+
+def resample_folds(folds: Sequence[Scores], name: str, *, seed: int = 0) -> list[Resampled]:
+    """Compute one figure of `resample_figures` for each fold; fold i, counted from 0, draws with `seed + i`.
+
+    `mean_over_folds` gives their mean. The test videos of the folds are taken to be disjoint, as UCF-101's are. The
+    difference between two networks on the same folds is paired.
+    """
+    return [resample_figures(fold, (name,), seed=seed + number)[name] for number, fold in enumerate(folds)]
 
 
 def clip_hits(scores: Scores, k: int) -> np.ndarray:

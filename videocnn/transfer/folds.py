@@ -6,10 +6,8 @@ UCF-101 has three official splits; section 4.2 of the paper reports the mean ove
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +22,12 @@ from rich.text import Text
 
 from videocnn.clips import Dataset
 from videocnn.errors import VideoCNNError
-from videocnn.evaluate import Resampled, evaluate, mean_over_folds, read_scores, resample_figures
+from videocnn.evaluate import Resampled, evaluate, mean_over_folds, read_scores, resample_folds
 from videocnn.evaluate.printing import CHANCE, FIGURES, counted, interval, percent
 from videocnn.files import write_json
 from videocnn.manifest import ManifestError, check_trainable
 from videocnn.runs import read_metrics, read_run
+from videocnn.runs.folds import fold_names
 from videocnn.train.recipes import ARCHITECTURE
 from videocnn.transfer.run import finetune
 
@@ -44,17 +43,17 @@ def find_folds(folder: str | os.PathLike) -> dict[str, Path]:
         FoldError: there are fewer than two.
     """
     found = {}
-    for path in Path(folder).glob("fold*"):
-        if re.fullmatch(r"fold[1-9]\d*", path.name):
-            source = path if (path / "index.json").is_file() else path / "manifest.csv"
-            if source.exists():
-                found[path.name] = source
+    for name in fold_names(folder):
+        path = Path(folder) / name
+        source = path if (path / "index.json").is_file() else path / "manifest.csv"
+        if source.exists():
+            found[name] = source
     if len(found) < 2:
         raise FoldError(
             f"{folder}: holds {counted(len(found), 'fold')}; several are fold1/manifest.csv, fold2/manifest.csv, ... "
             "(or folders of shards fold1, fold2, ...)"
         )
-    return dict(sorted(found.items(), key=lambda item: int(item[0][4:])))
+    return found
 
 
 def finetune_folds(
@@ -187,10 +186,7 @@ def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, s
         "chance_hit_at_1": float(np.mean([result["chance_hit_at_1"] for result in results.values()])),
         "chance_hit_at_5": float(np.mean([result["chance_hit_at_5"] for result in results.values()])),
         "folds": {name: {figure: result[figure] for figure in FIGURES} for name, result in results.items()},
-        "mean": {
-            name: {key: None if np.isnan(value) else value for key, value in dataclasses.asdict(figure).items()}
-            for name, figure in means.items()
-        },
+        "mean": {name: figure.plain() for name, figure in means.items()},
         "spread": {name: float(np.std(column, ddof=1)) for name, column in values.items()},
     }
 
@@ -208,8 +204,8 @@ def mean_figures(runs: Sequence[str | os.PathLike], split: str = "test", *, seed
     The test videos of the folds are taken to be others in each, as UCF-101's are. The difference of two results, of
     two networks on the same folds, is paired.
     """
-    folds = [resample_figures(read_scores(run, split), seed=seed + number) for number, run in enumerate(runs)]
-    return {name: mean_over_folds([fold[name] for fold in folds]) for name in folds[0]}
+    folds = [read_scores(run, split) for run in runs]
+    return {name: mean_over_folds(resample_folds(folds, name, seed=seed)) for name in FIGURES}
 
 
 def print_folds(result: dict[str, Any], *, console: Console | None = None) -> None:

@@ -14,46 +14,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from videocnn.evaluate import Estimate, Resampled, Scores, average_precisions_of, common_videos, read_scores, resample
-from videocnn.evaluate.comparison import check_same_data
+from videocnn.evaluate import ClassChange, Scores, class_changes, common_videos, read_scores
 from videocnn.evaluate.printing import counted
 from videocnn.visualize.canvas import BLUE, ORANGE, PictureError, plain, text_inches
-
-
-@dataclasses.dataclass(frozen=True)
-class Gain:
-    """How much better one class is ranked by the first network than by the second.
-
-    Attributes:
-        class_name: the class.
-        change: difference of average precisions, -1..1, with its interval.
-        num_videos: videos of the class.
-    """
-
-    class_name: str
-    change: Estimate
-    num_videos: int
-
-
-def precision_gains(first: Scores, second: Scores, *, seed: int = 0) -> list[Gain]:
-    """Return first minus second by class, the largest gain first; classes without a video are left out.
-
-    Args:
-        first: scores of one network.
-        second: those of another, of the same videos in the same order.
-        seed: of the bootstrap; draws of groups without a video of a class tell nothing of it and are left out.
-    """
-    ends = [
-        resample(average_precisions_of(kept.video_scores, kept.labels, kept.groups), kept.groups, seed=seed)
-        for kept in (first, second)
-    ]
-    change, counts = ends[0] - ends[1], (first.labels > 0).sum(axis=0)
-    gains = [
-        Gain(name, Resampled(float(change.value[column]), change.draws[:, column]).estimate(), int(counts[column]))
-        for column, name in enumerate(first.class_names)
-        if counts[column]
-    ]
-    return sorted(gains, key=lambda gain: -gain.change.value)
 
 
 def plot_gains(
@@ -84,10 +47,9 @@ def plot_gains(
     kept = dict(zip(names, (read_scores(run, split) for run in names), strict=True))
     if len(kept) < 2:
         raise PictureError(f"{names[0]}: is named twice; give two runs")
-    check_same_data(kept)
     kept, left_out = common_videos(kept)
     scores = list(kept.values())
-    gains = precision_gains(*scores, seed=seed)
+    gains = class_changes(*scores, seed=seed)
     cut = len(gains) > 2 * num_classes
     ends = [*gains[:num_classes], None, *gains[-num_classes:]] if cut else gains
     longest = text_inches([plain(gain.class_name) for gain in gains], 8)
@@ -108,7 +70,7 @@ def plot_gains(
     return figure
 
 
-def draw_gains(axes: Axes, gains: Sequence[Gain | None], total: int) -> None:
+def draw_gains(axes: Axes, gains: Sequence[ClassChange | None], total: int) -> None:
     """Draw one bar a class from the top down; None is the gap between the two ends."""
     shown = [gain for gain in gains if gain is not None]
     for place, gain in enumerate(gains):
@@ -116,7 +78,7 @@ def draw_gains(axes: Axes, gains: Sequence[Gain | None], total: int) -> None:
             axes.text(0, place, f"{total - len(shown)} between", ha="center", va="center", fontsize=7.5,
                       color="0.3", bbox={"facecolor": "white", "edgecolor": "none"})  # fmt: skip
             continue
-        change = gain.change
+        change = gain.change.estimate()
         style = {"color": BLUE} if change.value > 0 else {"facecolor": "white", "edgecolor": ORANGE, "hatch": "////"}
         axes.barh(place, change.value, height=0.7, **style)
         if not np.isnan(change.low):
@@ -126,8 +88,8 @@ def draw_gains(axes: Axes, gains: Sequence[Gain | None], total: int) -> None:
     axes.set_yticks(range(len(gains)), labels, fontsize=8)
     axes.set_ylabel("class (videos)", fontsize=9)
     axes.set_ylim(len(gains) - 0.4, -0.6)
-    reach = max(abs(end) for gain in shown for end in (gain.change.value, gain.change.low, gain.change.high)
-                if not np.isnan(end))  # fmt: skip
+    ends = [end for gain in shown for end in dataclasses.astuple(gain.change.estimate()) if not np.isnan(end)]
+    reach = max(map(abs, ends))
     axes.set_xlim(-1.05 * (reach or 1), 1.05 * (reach or 1))
     axes.xaxis.set_major_formatter("{x:+.2f}")
     axes.tick_params(axis="y", length=0)

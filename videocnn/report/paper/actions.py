@@ -10,7 +10,6 @@ import numpy as np
 from videocnn.datasets import ACTION_GROUPS, action_group
 from videocnn.evaluate import Resampled, mean_over_folds
 from videocnn.report.paper.claims import verdicts
-from videocnn.report.paper.classes import class_precisions
 from videocnn.report.paper.notes import facts, run_notes
 from videocnn.report.paper.paper import TABLE_4
 from videocnn.report.paper.regimes import REGIMES, Regimes, read_regimes
@@ -38,10 +37,7 @@ def actions_table(
     """
     regimes = read_regimes(runs, split, ungrouped=ungrouped)
     columns = group_columns(regimes)
-    by_class = {
-        regime: [class_precisions(fold[regime], seed + number) for number, fold in enumerate(regimes.scores.values())]
-        for regime in regimes.runs
-    }
+    by_class = regimes.resample("average_precision", seed)
     figures = {
         (group, regime): mean_over_folds([mean_of_classes(precisions, members) for precisions in folds])
         for group, members in columns.items()

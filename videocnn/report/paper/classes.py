@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from videocnn.evaluate import Resampled, Scores, average_precisions_of, chance_level, common_videos, resample
-from videocnn.evaluate.comparison import check_same_data
+from videocnn.evaluate import Resampled, chance_level, class_changes, common_videos
 from videocnn.evaluate.printing import counted
 from videocnn.report.paper.claims import side, verdicts
 from videocnn.report.paper.evaluated import EvaluatedRun, by_key, read_evaluated, run_names
@@ -47,33 +46,26 @@ def classes_table(
         ScoresError: a run was not evaluated on this split.
     """
     single, slow = pair(by_key(read_evaluated(name, split, ungrouped=ungrouped) for name in run_names(runs)))
-    check_same_data({run.name: run.scores for run in (single, slow)})
     kept, left_out = common_videos({run.name: run.scores for run in (single, slow)})
-    precisions = {run.name: class_precisions(kept[run.name], seed) for run in (single, slow)}
-    before, after = precisions[single.name], precisions[slow.name]
     scores = kept[single.name]
-    videos = (scores.labels > 0).sum(axis=0)
-    changes = {name: class_figure(after - before, column) for column, name in enumerate(scores.class_names)}
-    measured = [name for name in scores.class_names if not np.isnan(changes[name].value)]
-    absent = [name for name in scores.class_names if name not in measured]
-    order = sorted(measured, key=lambda name: (-changes[name].value, name))
-    ends = order if len(order) <= 2 * NUM_SHOWN else order[:NUM_SHOWN] + order[-NUM_SHOWN:]
-    column = {name: number for number, name in enumerate(scores.class_names)}
+    changes = class_changes(kept[slow.name], scores, seed=seed)
+    absent = [name for name in scores.class_names if name not in {found.class_name for found in changes}]
+    ends = changes if len(changes) <= 2 * NUM_SHOWN else changes[:NUM_SHOWN] + changes[-NUM_SHOWN:]
     rows = [
         Row(
-            name,
-            name,
+            found.class_name,
+            found.class_name,
             {
-                "change": figure_cell(changes[name], paper_change(name)),
-                "apart": Cell(apart(changes[name])),
-                "single_frame": Cell(float(before.value[column[name]])),
-                "slow_fusion": Cell(float(after.value[column[name]])),
-                "chance": Cell(float(videos[column[name]] / len(scores))),
-                "videos": Cell(int(videos[column[name]])),
+                "change": figure_cell(found.change, paper_change(found.class_name)),
+                "apart": Cell(apart(found.change)),
+                "single_frame": Cell(found.second),
+                "slow_fusion": Cell(found.first),
+                "chance": Cell(found.num_videos / len(scores)),
+                "videos": Cell(found.num_videos),
             },
             (single.name, slow.name),
         )
-        for name in ends
+        for found in ends
     ]
     known = {name.casefold() for name in scores.class_names}
     rows += [
@@ -93,7 +85,7 @@ def classes_table(
         notes=(
             data_note(scores, left_out),
             interval_note([scores], seed),
-            *warnings([changes[name] for name in measured]),
+            *warnings([found.change for found in changes]),
             *([f"without a video in this split: {', '.join(absent)}"] if absent else []),
             "chance: the share of videos that have the class, which is the AP of equal scores for all",
             "paper: Sports-1M, 487 classes; the first of both ends of its table",
@@ -120,16 +112,6 @@ def pair(found: dict[str, EvaluatedRun]) -> tuple[EvaluatedRun, EvaluatedRun]:
             "table 2 compares two networks that see the same"
         )
     return single, slow
-
-
-def class_precisions(scores: Scores, seed: int) -> Resampled:
-    """Return each class's average precision over all videos `(num_classes,)` and over draws of groups."""
-    return resample(average_precisions_of(scores.video_scores, scores.labels, scores.groups), scores.groups, seed=seed)
-
-
-def class_figure(precisions: Resampled, column: int) -> Resampled:
-    """Return the figure of one class."""
-    return Resampled(float(precisions.value[column]), precisions.draws[:, column])
 
 
 def paper_change(name: str) -> float | None:

@@ -8,18 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from videocnn.evaluate import (
-    Resampled,
-    Scores,
-    average_scores,
-    chance_level,
-    clip_hits,
-    common_videos,
-    hit_at_k,
-    mean_of,
-    resample,
-)
-from videocnn.evaluate.comparison import check_same_data
+from videocnn.evaluate import Resampled, Scores, average_scores, chance_level, common_videos, resample_figures
 from videocnn.evaluate.printing import CHANCE
 from videocnn.models import NETWORKS, STREAMS
 from videocnn.report.paper.claims import verdicts
@@ -63,7 +52,6 @@ def networks_table(
     """
     found = by_key(read_evaluated(name, split, ungrouped=ungrouped) for name in run_names(runs))
     kept = {run.name: run.scores for run in found.values()}
-    check_same_data(kept)
     kept, left_out = common_videos(kept)
     scores = {key: kept[run.name] for key, run in found.items()}
     if all(key in scores for key in AVERAGED):
@@ -100,11 +88,8 @@ def networks_table(
 
 
 def hits(scores: Scores, seed: int) -> dict[str, Resampled]:
-    """Return the figures of one row; none at clip level for an average over runs with other numbers of clips."""
-    values = {f"video_hit_at_{k}": hit_at_k(scores.video_scores, scores.labels, k) for k in (1, 5)}
-    if scores.num_views:
-        values["clip_hit_at_1"] = clip_hits(scores, 1)
-    return {name: resample(mean_of(value), scores.groups, seed=seed) for name, value in values.items()}
+    """Return the figures of one row; none at clip level for an average over runs with unequal numbers of clips."""
+    return resample_figures(scores, HITS if scores.num_views else HITS[1:], seed=seed)
 
 
 def rows(found: dict[str, EvaluatedRun], figures: dict[str, dict[str, Resampled]], labels: dict[str, str]) -> list[Row]:

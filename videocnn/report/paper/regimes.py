@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from videocnn.evaluate import Scores, chance_level, common_videos, hit_at_k, mean_of, mean_over_folds, resample
-from videocnn.evaluate.comparison import check_same_data
+from videocnn.evaluate import Resampled, Scores, chance_level, common_videos, mean_over_folds, resample_folds
 from videocnn.evaluate.printing import CHANCE, percent
 from videocnn.report.paper.claims import verdicts
 from videocnn.report.paper.evaluated import EvaluatedRun, read_evaluated, run_names
 from videocnn.report.paper.notes import data_note, facts, interval_note, run_notes
 from videocnn.report.paper.paper import TABLE_3
 from videocnn.report.paper.table import Cell, Column, PaperTable, PaperTableError, Row, figure_cell
+from videocnn.runs.folds import fold_names
 
 REGIMES = {
     "scratch": "from scratch",
@@ -61,6 +60,11 @@ class Regimes:
         """One regime's scores of every fold: the videos and labels are the same in all."""
         return [next(iter(fold.values())) for fold in self.scores.values()]
 
+    def resample(self, name: str, seed: int) -> dict[str, list[Resampled]]:
+        """Return one figure of `resample_figures` for each regime and fold."""
+        folds = self.scores.values()
+        return {regime: resample_folds([fold[regime] for fold in folds], name, seed=seed) for regime in self.runs}
+
     def notes(self, seed: int) -> list[str]:
         """Return what the figures rest on, fold by fold."""
         return [
@@ -88,13 +92,13 @@ def fold_folders(name: str) -> dict[str, str]:
     folder = Path(name)
     if (folder / "run.json").is_file():
         return {"": name}
-    folds = [path.name for path in folder.glob("fold*") if re.fullmatch(r"fold[1-9]\d*", path.name)]
+    folds = fold_names(folder)
     if not folds:
         raise PaperTableError(
             f"{name}: is no run folder (no run.json) and holds no fold1, fold2, ...; give the --out of "
             "`videocnn finetune`"
         )
-    return {fold: f"{name}/{fold}" for fold in sorted(folds, key=lambda fold: int(fold[4:]))}
+    return {fold: f"{name}/{fold}" for fold in folds}
 
 
 def read_regimes(runs: Sequence[str | os.PathLike], split: str, *, ungrouped: bool = False) -> Regimes:
@@ -126,7 +130,6 @@ def read_regimes(runs: Sequence[str | os.PathLike], split: str, *, ungrouped: bo
     scores, left_out = {}, {}
     for fold in next(iter(found.values())):
         kept = {folds[fold].name: folds[fold].scores for folds in found.values()}
-        check_same_data(kept)
         kept, left_out[fold] = common_videos(kept)
         scores[fold] = {regime: kept[folds[fold].name] for regime, folds in found.items()}
     result = Regimes(found, scores, left_out)
@@ -201,11 +204,7 @@ def regimes_table(
         VideoCNNError: as `read_regimes` says.
     """
     regimes = read_regimes(runs, split, ungrouped=ungrouped)
-    by_fold = {regime: [] for regime in regimes.runs}
-    for number, fold in enumerate(regimes.scores.values()):
-        for regime, part in fold.items():
-            hit = mean_of(hit_at_k(part.video_scores, part.labels, 1))
-            by_fold[regime].append(resample(hit, part.groups, seed=seed + number))
+    by_fold = regimes.resample("video_hit_at_1", seed)
     means = {regime: mean_over_folds(figures) for regime, figures in by_fold.items()}
     rows = []
     for key, label in LABELS.items():
