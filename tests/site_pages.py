@@ -18,7 +18,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -98,13 +97,6 @@ def read_pages(folder: Path) -> dict[str, Page]:
         page.text = re.sub(r"\s+", " ", "".join(reader.words))
         pages[page.path] = page
     return pages
-
-
-def read_inventory(folder: Path) -> set[str]:
-    """Return the names that the reference describes, from the list that it keeps for other sites (`objects.inv`)."""
-    content = (folder / "objects.inv").read_bytes()
-    lines = zlib.decompress(content.split(b"\n", 4)[4]).decode("utf-8").splitlines()
-    return {line.split(" ")[0] for line in lines}
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -1,6 +1,5 @@
 """The drawn figures of the site: written by their script, readable by everyone, and true to the networks."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -47,16 +46,6 @@ def full_size(builder, **arguments) -> keras.Model:
         return builder(**arguments)
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("draw", FIGURES / "draw.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
-
 def test_files_are_what_the_script_writes_with_the_standard_library_alone(tmp_path):
     shutil.copy(FIGURES / "draw.py", tmp_path)
     subprocess.run([sys.executable, "-I", "-S", tmp_path / "draw.py"], check=True)
@@ -84,43 +73,6 @@ def test_figures_are_told_in_words_and_ask_for_nothing(name):
     assert "url(" not in style
     families = {font.strip() for part in re.findall(r"font:\S+ ([^;}]+)", style) for font in part.split(",")}
     assert families == {"system-ui", "sans-serif", "ui-monospace", "monospace"}
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance as WCAG 2 defines it."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
-
-
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-@pytest.mark.parametrize("theme", ["LIGHT", "DARK"])
-def test_text_and_lines_stand_out_from_their_ground(script, theme):
-    colours = getattr(script, theme)
-    for ground in ("ground", "one", "join", "full", "sky", "grass"):
-        assert contrast(colours["ink"], colours[ground]) >= 7, ground
-    assert contrast(colours["soft"], colours["ground"]) >= 4.5
-    for line in ("line", "frame", "faint"):
-        assert contrast(colours[line], colours["ground"]) >= 3, line
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_fragment_decides_between_light_and_dark(script, name):
-    root = read(name)
-    style = root.find(f"{SVG}style").text
-    for theme, fragment in (("LIGHT", "only-light"), ("DARK", "only-dark")):
-        (rule,) = re.findall(rf"#{fragment}:target{{([^}}]*)}}", style)
-        assert rule == ";".join(f"--{key}:{value}" for key, value in getattr(script, theme).items())
-    # The inner element's values win over the outer's; everything drawn lies inside both.
-    inner = root.find(f"{SVG}g")
-    assert (root.get("id"), inner.get("id")) == ("only-dark", "only-light")
-    assert {child.tag for child in root} == {f"{SVG}{tag}" for tag in ("title", "desc", "style", "g")}
-    used = set(re.findall(r"var\(--(\w+)\)", style))
-    assert used == set(script.LIGHT) == set(script.DARK)
 
 
 # True to the networks

@@ -1,15 +1,11 @@
-"""The pages about the paper: weights and recipes are the package's, pictures come in light and dark."""
+"""The page about the paper's training gives the values of the recipes."""
 
 import re
 from pathlib import Path
 
-import pytest
-
 from videocnn.train import TrainArguments
 
-ROOT = Path(__file__).parent.parent
-PAGES = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "tutorials" / "paper").glob("*.md")}
-each_page = pytest.mark.parametrize("name", PAGES)
+PAGE = Path(__file__).parent.parent / "tutorials" / "paper" / "training.md"
 
 
 def tables(text: str) -> list[list[list[str]]]:
@@ -24,27 +20,10 @@ def tables(text: str) -> list[list[list[str]]]:
     return found
 
 
-def table(name: str, *heading: str) -> dict[str, list[str]]:
-    """Return the one table of a page whose heading begins so: cells by the first of their row."""
-    (rows,) = [rows for rows in tables(PAGES[name]) if tuple(rows[0][: len(heading)]) == heading]
-    return {row[0]: row[1:] for row in rows[1:]}
-
-
-def test_weights_are_those_that_the_tests_pin():
-    pinned = (ROOT / "tests" / "test_models.py").read_text(encoding="utf-8")
-    rows = table("networks", "network", "its convolutions")
-    assert len(rows) == 4
-    for cells in rows.values():
-        assert len(cells) == 4
-        assert all(cell.replace(",", "_") in pinned for cell in cells)
-    layers = [int(row[-1].replace(",", "")) for row in tables(PAGES["networks"])[0][1:]]
-    assert f"{sum(layers):,}" == rows["Single-Frame"][1]
-
-
 def test_recipes_are_the_packages():
     recipes = {name: TrainArguments(recipe=name).resolve() for name in ("paper", "modern")}
     checked = 0
-    for names, *cells in tables(PAGES["training"])[-2][1:]:
+    for names, *cells in tables(PAGE.read_text(encoding="utf-8"))[-2][1:]:
         for argument in re.findall(r"`(\w+)`", names):
             for recipe, cell in zip(recipes.values(), cells, strict=True):
                 value = getattr(recipe, argument)
@@ -56,14 +35,3 @@ def test_recipes_are_the_packages():
                     assert value in re.findall(r"[\w./]+", cell), (argument, value)
                     checked += 1
     assert checked >= 17
-
-
-@each_page
-def test_pictures_are_there_in_light_and_dark_with_the_same_words(name):
-    pictures = re.findall(r"!\[([^\]]+)\]\(\.\./figures/(\w+\.svg)#only-(light|dark)\)", PAGES[name])
-    assert len(pictures) == PAGES[name].count("![")
-    for light, dark in zip(pictures[::2], pictures[1::2], strict=True):
-        assert (light[2], dark[2]) == ("light", "dark")
-        assert light[1] == dark[1]
-        assert light[0].split() == dark[0].split()
-        assert (ROOT / "tutorials" / "figures" / light[1]).is_file()

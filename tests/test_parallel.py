@@ -6,6 +6,7 @@ import time
 import pytest
 from videos import write_counting_video
 
+from videocnn import jobs
 from videocnn.errors import VideoCNNError
 from videocnn.jobs import map_parallel
 from videocnn.video import probe
@@ -59,19 +60,19 @@ def test_ending_a_job_ends_what_is_being_decoded(tmp_path, how):
 def test_decoding_looks_at_every_packet(tmp_path):
     path = tmp_path / "a.mp4"
     write_counting_video(path, 30)
-    seen = []
+    begun, seen = threading.Event(), []
 
     def step(number):
         if number == 0:
-            while not seen:
-                time.sleep(0.001)
+            assert begun.wait(60)
             return None
         with open_video(path) as source:
             for _ in packets(source):
                 seen.append(1)
-                time.sleep(0.5)
+                begun.set()
+                assert jobs._worker.ended.wait(60)
 
     results = map_parallel(step, [0, 1], workers=2, quiet=True)
     next(results)
     results.close()
-    assert 1 <= len(seen) < 20
+    assert len(seen) == 1

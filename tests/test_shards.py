@@ -321,10 +321,14 @@ def test_a_job_that_is_killed_goes_on(manifest, folder, tmp_path):
     out = tmp_path / "out"
     script = textwrap.dedent(
         """
-        import sys, time, videocnn.video
+        import pathlib, sys, threading, videocnn.video
         from videocnn.shards import write_shards
         real = videocnn.video.read_frames
-        videocnn.video.read_frames = lambda *rest, **how: time.sleep(0.3) or real(*rest, **how)
+        def read_frames(*rest, **how):
+            if list(pathlib.Path(sys.argv[2]).glob("shard-*.npz")):
+                threading.Event().wait()  # until the job is killed
+            return real(*rest, **how)
+        videocnn.video.read_frames = read_frames
         write_shards(sys.argv[1], sys.argv[2], frame_size=(40, 44), videos_per_shard=2, quiet=True, workers=1)
         """
     )

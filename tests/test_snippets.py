@@ -41,10 +41,6 @@ def module_name(path):
     return ".".join(path.relative_to(snippets.ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def test_readme_is_among_the_pages():
-    assert "README.md" in RUN
-
-
 @pytest.mark.parametrize("page", BLOCKS)
 def test_no_block_is_left_out(page):
     for block in BLOCKS[page]:
@@ -148,91 +144,6 @@ def test_a_page_runs(page, world, tmp_path):
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
 
 
-PAGE = """\
-# A page
-
-```sh
-echo one > seen.txt   # a comment
-make demo VERBOSE=1
-```
-
-```python
-text = open("seen.txt").read()
-```
-
-<!-- not run: needs the network -->
-
-~~~ sh
-curl example.org
-~~~
-
-1. In a list:
-
-    ```{.python .annotate title="x"}
-    def f():
-
-        return text
-    ```
-
-A drawing and a command:
-
-    a -> b
-
-    videocnn --version
-
-```text
-videocnn fails
-```
-
-```
-$ videocnn predict \\
-    x.mp4
-```
-
-```pycon
->>> f()
-'one\\n'
-```
-
-```ruby
-puts 1
-```
-"""
-
-
-@pytest.fixture
-def page(tmp_path):
-    (tmp_path / "page.md").write_text(PAGE)
-    return snippets.blocks(tmp_path / "page.md", tmp_path)
-
-
-def test_blocks_are_found(page):
-    assert [(block.line, block.language, block.runs) for block in page] == [
-        (4, "sh", True),
-        (9, "python", True),
-        (15, "sh", False),
-        (21, "python", True),
-        (30, "sh", True),
-        (33, "text", False),
-        (37, "sh", True),
-        (42, "pycon", True),
-        (47, "ruby", False),
-    ]
-    assert page[2].reason == "needs the network"
-    assert page[3].text == "def f():\n\n    return text\n"
-    assert snippets.targets(page[0]) == ["demo"]
-    assert snippets.runnable(page[0]).splitlines()[1] == ":"
-    assert snippets.runnable(page[6]) == "videocnn predict x.mp4\n"
-
-
-def test_blocks_of_a_page_share_folder_and_names(page, tmp_path):
-    (tmp_path / "world").mkdir()
-    work = [block for block in page if not block.text.lstrip("$ ").startswith("videocnn")]
-    done = run_page("page.md", work, tmp_path / "world", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [f"--- page.md:{line}" for line in (4, 9, 21, 42)]
-
-
 @pytest.mark.parametrize(
     ("language", "text", "words"),
     [
@@ -250,22 +161,3 @@ def test_a_block_that_fails_ends_the_page(language, text, words, tmp_path):
     assert "p.md:1" in done.stderr
     assert words in done.stderr
     assert not (tmp_path / "world" / "after").exists()
-
-
-def test_training_is_shortened():
-    text = "videocnn train a --minutes 10 \\\n    --width 0.5 --out b\nvideocnn train a --out c\n"
-    assert snippets.runnable(Block("p.md", 1, SHELL, text)).splitlines() == [
-        "videocnn train --frame-size 46 a --minutes 0.02 --width 0.5 --out b",
-        "videocnn train --width 0.1 --frame-size 46 a --out c",
-    ]
-
-
-def test_what_a_page_makes_is_not_there_before():
-    def made(*texts):
-        return set(snippets.made([Block("p.md", number, *text) for number, text in enumerate(texts)]))
-
-    names = {"b", "runs/c", "d"}
-    assert made((SHELL, "videocnn shard a b\nvideocnn train b --out runs/c"), (PYTHON, 'train("b", "d")')) == names
-    assert made((PYTHON, 'make_toy("toy")'), (SHELL, "videocnn data csv toy/list.csv --out=e")) == {"toy", "e"}
-    assert made((SHELL, "videocnn evaluate b m"), (SHELL, "videocnn train m --out b")) == set()
-    assert made((SHELL, "videocnn train m --out b --resume")) == set()

@@ -1,8 +1,6 @@
 """The newcomer's walk, on a repository of which every command is quick: order, times, failures, the table."""
 
 import importlib.util
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,10 +127,6 @@ def test_everything_is_walked_through_in_order(repository, tmp_path, capsys):
         ("01_one", "ok"),
         ("02_two", "ok"),
     ]
-    assert re.search(r"\| \*\*together\*\* \| \*\*0:\d\d\*\* \|", text)
-    assert "within the 40 minutes" in text
-    assert re.search(r"2 cores of .+, commit [0-9a-f]{7,}", text)
-    assert "Failed" not in text
     assert text in capsys.readouterr().out
     assert "--editable .[notebooks]" in (keep / "videocnn" / "installed.txt").read_text()
     assert len((keep / "here" / "done.txt").read_text().splitlines()) == 3
@@ -154,30 +148,6 @@ def test_the_walk_goes_on_after_a_failure_and_says_so(repository, tmp_path, caps
     ]
     assert found["01_one"] == "failed (1)"
     assert found["02_two"] == "ok"
-    assert text.rstrip().endswith("Failed: videocnn train my_data --minutes 2 --out run, 01_one.")
-
-
-def test_too_long_a_walk_is_a_failure(repository, tmp_path, capsys):
-    assert WALK.main(["--checkout", str(repository), "--limit", "0.00001"]) == 1
-    assert "more than the 1e-05 minutes" in capsys.readouterr().out
-
-
-def test_a_step_that_hangs_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(WALK, "STEP_SECONDS", 0.3)
-    walked = WALK.walk(WALK.Step("README", "sleep", ["sleep", "60"], tmp_path), dict(os.environ), tmp_path / "log")
-    assert walked.status == "stopped after 0.3 s"
-    assert 0.3 <= walked.seconds < 20
-    assert WALK.walk(WALK.Step("README", "x", ["./none"], tmp_path), {}, tmp_path / "log").status.startswith(
-        "failed (No"
-    )
-
-
-def test_what_is_committed_counts(repository, tmp_path, capsys):
-    (repository / "README.md").write_text("nothing")
-    assert WALK.main(["--checkout", str(repository)]) == 0
-    commit(repository)
-    assert WALK.main(["--checkout", str(repository)]) == 1
-    assert "there is no make demo to follow" in capsys.readouterr().err
 
 
 def test_the_real_readme_can_be_followed(tmp_path):
@@ -192,18 +162,3 @@ def test_the_real_readme_can_be_followed(tmp_path):
     assert any(step.startswith("videocnn train my_shards") and "--minutes 2 " in step for step in shown)
     assert "make_toy" in (here / "example.py").read_text()
     compile((here / "example.py").read_text(), "example.py", "exec")
-
-
-def test_times_are_shown_in_minutes_and_seconds():
-    assert [WALK.clock(seconds) for seconds in (0.4, 59.6, 61, 3600)] == ["0:00", "1:00", "1:01", "60:00"]
-
-
-def test_a_page_keeps_the_table_in_its_place(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("# Start\n\n<!-- walk:begin -->\n<!-- walk:end -->\n\nNext.\n")
-    for table in ("| old \\| one |\n", "| new |\n"):
-        WALK.write(table, page)
-        assert page.read_text() == f"# Start\n\n<!-- walk:begin -->\n\n{table}\n<!-- walk:end -->\n\nNext.\n"
-    WALK.write("| other |\n", tmp_path / "new.md")
-    WALK.write("| again |\n", tmp_path / "new.md")
-    assert (tmp_path / "new.md").read_text() == "| again |\n"
