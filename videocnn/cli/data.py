@@ -9,15 +9,21 @@ from typing import Annotated
 import typer
 
 Out = Annotated[Path, typer.Option(help="Folder to write manifest.csv to.")]
-Workers = Annotated[int | None, typer.Option(help="Files at a time.  [default: one a processor]", min=1)]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress line.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Files to process in parallel.  [default: number of processors]", min=1)
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 GroupPattern = Annotated[
     str | None,
-    typer.Option(help="Regular expression: what it captures in a file name is the group (videos of one source)."),
+    typer.Option(help="Regular expression whose capture in a file name is the group (videos of one source)."),
 ]
-TestFraction = Annotated[float, typer.Option(help="Share of each class's groups for testing, where none is given.")]
-ValFraction = Annotated[float, typer.Option(help="Share of each class's groups for validation, where none is given.")]
-Seed = Annotated[int, typer.Option(help="Decides what is random.", min=0)]
+TestFraction = Annotated[
+    float, typer.Option(help="Fraction of each class's groups for testing, if the data has no test split.")
+]
+ValFraction = Annotated[
+    float, typer.Option(help="Fraction of each class's groups for validation, if it has no val split.")
+]
+Seed = Annotated[int, typer.Option(help="Random seed.", min=0)]
 
 app = typer.Typer(no_args_is_help=True, help="Get or find a data set: write DIR/manifest.csv.")
 
@@ -26,8 +32,8 @@ app = typer.Typer(no_args_is_help=True, help="Get or find a data set: write DIR/
 def toy(
     out: Annotated[Path, typer.Option(help="Folder to render the videos and manifest.csv to.")],
     seed: Seed = 0,
-    groups: Annotated[int, typer.Option(help="Groups a class, three videos in each.", min=3)] = 15,
-    fold: Annotated[int, typer.Option(help="Which third of the groups is for testing.", min=1, max=3)] = 1,
+    groups: Annotated[int, typer.Option(help="Groups per class, with three videos each.", min=3)] = 15,
+    fold: Annotated[int, typer.Option(help="Which third of the groups to test on.", min=1, max=3)] = 1,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
@@ -49,7 +55,7 @@ def folder(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Take the videos of a folder that holds a folder for each class."""
+    """Use the videos of a folder that has one subfolder per class."""
     from videocnn.datasets.folder import folder as find
 
     found = find(root, group_pattern=group_pattern, test_fraction=test_fraction, val_fraction=val_fraction, seed=seed)
@@ -58,15 +64,17 @@ def folder(
 
 @app.command()
 def csv(
-    path: Annotated[Path, typer.Argument(help="A CSV file with a header and a row for each video.")],
+    path: Annotated[Path, typer.Argument(help="A CSV file with a header and one row per video.")],
     out: Out,
-    path_column: Annotated[str, typer.Option(help="Its column of paths or URLs.")] = "path",
-    labels_column: Annotated[str, typer.Option(help="Its column of class names.")] = "labels",
-    split_column: Annotated[str | None, typer.Option(help="Its column of train, val, test.")] = None,
-    group_column: Annotated[str | None, typer.Option(help="Its column of groups.")] = None,
-    separator: Annotated[str, typer.Option(help="What stands between several labels.")] = "|",
-    delimiter: Annotated[str, typer.Option(help="What stands between columns.")] = ",",
-    root: Annotated[Path | None, typer.Option(help="Where relative paths start.  [default: the CSV's folder]")] = None,
+    path_column: Annotated[str, typer.Option(help="Column with paths or URLs.")] = "path",
+    labels_column: Annotated[str, typer.Option(help="Column with class names.")] = "labels",
+    split_column: Annotated[str | None, typer.Option(help="Column with train, val or test.")] = None,
+    group_column: Annotated[str | None, typer.Option(help="Column with groups.")] = None,
+    separator: Annotated[str, typer.Option(help="Separator between several labels.")] = "|",
+    delimiter: Annotated[str, typer.Option(help="Separator between columns.")] = ",",
+    root: Annotated[
+        Path | None, typer.Option(help="Base folder of relative paths.  [default: the CSV's folder]")
+    ] = None,
     group_pattern: GroupPattern = None,
     test_fraction: TestFraction = 0.2,
     val_fraction: ValFraction = 0.1,
@@ -74,7 +82,7 @@ def csv(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Take the videos that any CSV file lists."""
+    """Use the videos listed in any CSV file."""
     from videocnn.datasets.folder import csv_file
 
     found = csv_file(
@@ -95,7 +103,7 @@ def csv(
 
 
 def prepare_found(found, out: Path, workers: int | None, quiet: bool) -> None:
-    """Say what was found, measure it, write it and say what was written."""
+    """Print what was found, probe the videos, write the manifest and print its summary."""
     from videocnn.datasets.prepare import prepare
 
     for note in found.notes:
@@ -117,8 +125,10 @@ def _report(manifest, out: Path) -> None:
 
 def check(
     manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
-    out: Annotated[Path | None, typer.Option(help="Where to list the bad ones.  [default: bad.csv beside it]")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that one video may take.", min=0.001)] = 600,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV file listing the bad ones.  [default: bad.csv beside it]")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Time limit per video, in seconds.", min=0.001)] = 600,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
@@ -141,10 +151,10 @@ def check(
 
 def shard(
     manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
-    out: Annotated[Path, typer.Argument(help="Folder of the shards; one that was begun is continued.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the shards; an unfinished one is continued.")],
     size: Annotated[int, typer.Option(help="Height and width of the stored frames, in pixels.", min=1)] = 200,
-    quality: Annotated[int, typer.Option(help="Quality of the JPEG frames.", min=1, max=100)] = 90,
-    videos_per_shard: Annotated[int, typer.Option(help="Most videos in one file.", min=1)] = 64,
+    quality: Annotated[int, typer.Option(help="JPEG quality of the frames.", min=1, max=100)] = 90,
+    videos_per_shard: Annotated[int, typer.Option(help="Maximum number of videos per file.", min=1)] = 64,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`videocnn demo`: everything once, on videos that the package renders itself."""
+"""`videocnn demo`: the whole workflow on rendered toy videos."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import typer
 
 
 def demo(
-    out: Annotated[str, typer.Option(help="folder for everything that is made")] = "demo",
-    minutes: Annotated[float, typer.Option(help="training time of each of the two networks")] = 1.25,
+    out: Annotated[str, typer.Option(help="output folder")] = "demo",
+    minutes: Annotated[float, typer.Option(help="training time per network, in minutes")] = 1.25,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier demo")] = False,
-    seed: Annotated[int, typer.Option(help="of the videos and of the training")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed of videos and training")] = 0,
 ) -> None:
     """Render toy videos, train two networks, compare them, predict: minutes on two cores, no download."""
     from videocnn.demo import demo as run

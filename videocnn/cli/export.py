@@ -1,4 +1,4 @@
-"""`videocnn export`: a trained network for places without this package."""
+"""`videocnn export`: run a trained network without this package."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def export(
             help="videos to compare the exported network on, or random pixels [videos of the run's data]",
         ),
     ] = None,
-    licence: Annotated[str | None, typer.Option(help="what others may do with the weights; for the model card")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an export that is there")] = False,
-    seed: Annotated[int, typer.Option(help="of random pixels")] = 0,
+    licence: Annotated[str | None, typer.Option(help="licence of the weights, for the model card")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an existing export")] = False,
+    seed: Annotated[int, typer.Option(help="seed of the random pixels")] = 0,
 ) -> None:
-    """Write a trained network as SavedModel, ONNX or TFLite, and check that it says what the Keras network says."""
+    """Write a trained network as SavedModel, ONNX or TFLite, and check it against the Keras network."""
     from videocnn.export import export as write
 
     exported = write(run, to, out, check=check or None, licence=licence, overwrite=overwrite, seed=seed)

@@ -11,12 +11,12 @@ from videocnn.cli.data import Quiet, Seed, Workers, prepare_found
 
 Out = Annotated[Path, typer.Option(help="Folder for manifest.csv (fold1/manifest.csv ... for all) and downloads.")]
 Fold = Annotated[str, typer.Option(help="Official split: 1, 2, 3, or all.")]
-Root = Annotated[Path | None, typer.Option(help="The videos unpacked: the folder of class folders, or of a part.")]
-Archive = Annotated[Path | None, typer.Option(help="The videos as downloaded, RAR or ZIP.")]
-Url = Annotated[str | None, typer.Option(help="Another address of the videos.  [default: the official one]")]
-Lists = Annotated[Path | None, typer.Option(help="The official lists unpacked: a folder.")]
-ListsArchive = Annotated[Path | None, typer.Option(help="The official lists as downloaded, RAR or ZIP.")]
-ListsUrl = Annotated[str | None, typer.Option(help="Another address of the lists.  [default: the official one]")]
+Root = Annotated[Path | None, typer.Option(help="Unpacked videos: the folder of class folders, or part of it.")]
+Archive = Annotated[Path | None, typer.Option(help="Downloaded archive of the videos, RAR or ZIP.")]
+Url = Annotated[str | None, typer.Option(help="URL of the videos.  [default: the official one]")]
+Lists = Annotated[Path | None, typer.Option(help="Folder of the unpacked official lists.")]
+ListsArchive = Annotated[Path | None, typer.Option(help="Downloaded archive of the official lists, RAR or ZIP.")]
+ListsUrl = Annotated[str | None, typer.Option(help="URL of the lists.  [default: the official one]")]
 
 
 def ucf101(
@@ -35,7 +35,7 @@ def ucf101(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Take UCF-101 with its official lists; download what is not given."""
+    """Prepare UCF-101 with its official lists, downloading what is not given."""
     from videocnn.datasets import ucf101 as data
 
     numbers = None if val_groups is None else [] if val_groups == "none" else _numbers(val_groups)
@@ -51,7 +51,7 @@ def hmdb51(
     root: Root = None,
     lists: Lists = None,
     fold: Fold = "1",
-    val_fraction: Annotated[float, typer.Option(help="Share of each class's training groups for validation.")] = 0.1,
+    val_fraction: Annotated[float, typer.Option(help="Fraction of each class's training groups to validate on.")] = 0.1,
     seed: Seed = 0,
     archive: Archive = None,
     url: Url = None,
@@ -60,7 +60,7 @@ def hmdb51(
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Take HMDB-51 with its official lists; download what is not given."""
+    """Prepare HMDB-51 with its official lists, downloading what is not given."""
     from videocnn.datasets import hmdb51 as data
 
     folds = _folds(fold)
@@ -71,7 +71,7 @@ def hmdb51(
 
 
 def _place(option: str, folder: Path | None, source, out: Path, url, archive, workers, quiet) -> Path:
-    """Return the folder that is given, or get it."""
+    """Return the given folder, or download and unpack it."""
     from videocnn.datasets import obtain
 
     if sum(value is not None for value in (folder, url, archive)) > 1:
@@ -86,7 +86,7 @@ def _place(option: str, folder: Path | None, source, out: Path, url, archive, wo
 
 
 def _write(found: dict, data, out: Path, workers: int | None, quiet: bool) -> None:
-    """Say what is missing, and write the manifest of one fold or the manifests of all."""
+    """Print what is missing, and write the manifest of one fold or of all."""
     from videocnn.datasets.official import completeness
     from videocnn.datasets.prepare import measure_folds
 

@@ -1,4 +1,4 @@
-"""`videocnn filters` and `videocnn picture ...`: what is inside a network, what it looks at, how well it did.
+"""`videocnn filters` and `videocnn picture ...`: figures of a network's filters, evidence and results.
 
 Every command writes one file, by default into the run folder, and says what it shows.
 """
@@ -14,13 +14,15 @@ import typer
 from videocnn.cli.run import Model
 
 Out = Annotated[str | None, typer.Option(help="Picture to write, .png, .pdf or .svg.  [default: in the run folder]")]
-Run = Annotated[str, typer.Argument(help="run folder that was evaluated")]
+Run = Annotated[str, typer.Argument(help="evaluated run folder")]
 Split = Annotated[str, typer.Option(help="train, val or test")]
 Source = Annotated[str, typer.Argument(help="manifest.csv, or a folder of shards")]
 VideoFile = Annotated[str, typer.Argument(metavar="VIDEO", help="video file")]
-Start = Annotated[int | None, typer.Option(help="Frame at which the clip begins.  [default: the middle clip]", min=0)]
+Start = Annotated[int | None, typer.Option(help="First frame of the clip.  [default: the middle clip]", min=0)]
 
-app = typer.Typer(no_args_is_help=True, help="Draw what a network learnt, what it looks at in a clip, how well it did.")
+app = typer.Typer(
+    no_args_is_help=True, help="Draw what a network learned, what it sees in a clip, and how well it does."
+)
 
 
 def filters(
@@ -67,11 +69,11 @@ def clip(model: Model, video: VideoFile, start: Start = None, out: Out = None) -
 def activations(
     model: Model,
     video: VideoFile,
-    maps: Annotated[int, typer.Option(help="Feature maps a layer, the strongest first.", min=1)] = 8,
+    maps: Annotated[int, typer.Option(help="Feature maps per layer, strongest first.", min=1)] = 8,
     start: Start = None,
     out: Out = None,
 ) -> None:
-    """Draw what each layer makes of a clip: its strongest feature maps, step by step in time."""
+    """Draw the strongest feature maps of each layer for a clip, over time."""
     from videocnn.visualize import plot_activations
 
     network, read = _network_and_clip(model, video, start)
@@ -88,7 +90,7 @@ def saliency(
     start: Start = None,
     out: Out = None,
 ) -> None:
-    """Draw where in a clip, and in which frames, the network finds a class; its score over the video below."""
+    """Draw a saliency map of a class over a clip, and the score of that class over the video."""
     from videocnn.visualize import plot_saliency, scores_over_time
     from videocnn.visualize import saliency as find
     from videocnn.visualize.gradients import class_names
@@ -110,12 +112,12 @@ def neighbours(
     manifest: Source,
     split: Annotated[str, typer.Option(help="Videos to search: train, val, test or all")] = "train",
     top: Annotated[int, typer.Option(help="Neighbours to show.", min=1)] = 5,
-    clips: Annotated[int, typer.Option(help="Evenly spread clips of a video; the nearest counts.", min=1)] = 3,
-    other_groups: Annotated[bool, typer.Option("--other-groups", help="Leave the video's own group out.")] = False,
+    clips: Annotated[int, typer.Option(help="Evenly spaced clips per video; the nearest counts.", min=1)] = 3,
+    other_groups: Annotated[bool, typer.Option("--other-groups", help="Exclude the video's own group.")] = False,
     start: Start = None,
     out: Out = None,
 ) -> None:
-    """Find the videos that the network finds most like a clip, by fc7; the video itself is left out."""
+    """Find the videos most similar to a clip in fc7 features; the video itself is excluded."""
     from videocnn.models import load_network
     from videocnn.visualize import nearest_clips, plot_neighbours
     from videocnn.visualize.neighbours import summary
@@ -142,12 +144,12 @@ def predictions(
     model: Model,
     manifest: Annotated[str, typer.Argument(help="manifest.csv")],
     split: Split = "test",
-    count: Annotated[int, typer.Option(help="Videos to draw, drawn at random.", min=1)] = 5,
-    clips: Annotated[int, typer.Option(help="Evenly spread clips of a video.", min=1)] = 20,
-    seed: Annotated[int, typer.Option(help="Decides which videos.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="Number of randomly chosen videos.", min=1)] = 5,
+    clips: Annotated[int, typer.Option(help="Evenly spaced clips per video.", min=1)] = 20,
+    seed: Annotated[int, typer.Option(help="Random seed of the choice.", min=0)] = 0,
     out: Out = None,
 ) -> None:
-    """Draw videos of a split with the five best classes of each, right and wrong told apart (the paper's Figure 4)."""
+    """Draw videos of a split with their top five classes, correct and incorrect ones marked (the paper's Figure 4)."""
     from videocnn.manifest import read_manifest
     from videocnn.models import load_network
     from videocnn.visualize.predictions import predict_and_plot
@@ -162,10 +164,10 @@ def predictions(
 def confusion(
     run: Run,
     split: Split = "test",
-    pairs: Annotated[int, typer.Option(help="Mistakes to list, the most frequent first.", min=0)] = 15,
+    pairs: Annotated[int, typer.Option(help="Number of confusions to list, most frequent first.", min=0)] = 15,
     out: Out = None,
 ) -> None:
-    """Draw which classes are taken for which, from the figures of `videocnn evaluate`."""
+    """Draw the confusion matrix saved by `videocnn evaluate`."""
     from videocnn.visualize import plot_confusion
 
     figure = plot_confusion(run, split, num_pairs=pairs)
@@ -175,13 +177,13 @@ def confusion(
 @app.command()
 def gains(
     run: Run,
-    other: Annotated[str, typer.Argument(metavar="THAN", help="run folder that it is held against")],
+    other: Annotated[str, typer.Argument(metavar="THAN", help="run folder to compare with")],
     split: Split = "test",
-    top: Annotated[int, typer.Option(help="Classes at either end.", min=1)] = 10,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
+    top: Annotated[int, typer.Option(help="Classes at each end.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0)] = 0,
     out: Out = None,
 ) -> None:
-    """Draw by class what the first run gains on the second in average precision (the paper's Table 2)."""
+    """Draw the per-class gain in average precision of the first run over the second (the paper's Table 2)."""
     from videocnn.visualize import plot_gains
 
     figure = plot_gains(run, other, split, num_classes=top, seed=seed)
@@ -194,7 +196,7 @@ def curves(
     over: Annotated[str, typer.Option(help="epoch | minutes")] = "epoch",
     out: Out = None,
 ) -> None:
-    """Draw how training went: loss and clip hit@1, training and validation, of one run or several."""
+    """Draw training curves: loss and clip hit@1, training and validation, of one or more runs."""
     from videocnn.visualize import plot_curves
 
     _save(plot_curves(runs, over=over), out, _beside(runs[0], "curves.png"), "how training went")
@@ -213,7 +215,7 @@ def _name(kind: str, video: str) -> str:
 
 
 def _beside(model: str, name: str) -> str:
-    """Return where a picture goes by default: into a run folder, or here for a network that is a file of its own."""
+    """Return the default path of a picture: in the run folder, or here for a separate .keras file."""
     return os.path.join(model, name) if os.path.isdir(model) else name
 
 

@@ -1,4 +1,4 @@
-"""`videocnn predict`: what videos show, as a whole or along their time."""
+"""`videocnn predict`: class probabilities of whole videos, or over time."""
 
 from __future__ import annotations
 
@@ -18,27 +18,25 @@ def predict(
     model: Model,
     videos: Annotated[list[str], typer.Argument(help="video files, and folders of them")],
     top: Annotated[
-        int | None, typer.Option(help="names a file [5]; " + TIMELINE + "classes [table: all, curves: 5]")
+        int | None, typer.Option(help="class names per file [5]; " + TIMELINE + "classes [table: all, curves: 5]")
     ] = None,
     num_clips: Clips = 20,
     num_views: Views = 4,
     batch_size: BatchSize = 32,
     hold_last: Annotated[
-        bool, typer.Option("--hold-last", help="repeat the last frame of a video that is too short for a clip")
+        bool, typer.Option("--hold-last", help="pad videos too short for a clip by repeating the last frame")
     ] = False,
     timeline: Annotated[
-        bool, typer.Option("--timeline", help="scores over time: table, values, picture and a page with the video")
+        bool, typer.Option("--timeline", help="scores over time: CSV, JSON, picture and a page with the video")
     ] = False,
-    out: Annotated[str, typer.Option(help=TIMELINE + "folder for what is written")] = "timelines",
+    out: Annotated[str, typer.Option(help=TIMELINE + "output folder")] = "timelines",
     step: Annotated[float, typer.Option(help=TIMELINE + "seconds from one clip to the next")] = 0.5,
-    link: Annotated[
-        bool, typer.Option("--link", help=TIMELINE + "the page links to the video instead of holding it")
-    ] = False,
-    embed_limit: Annotated[float, typer.Option(help=TIMELINE + "largest video in MiB that a page holds")] = 16.0,
+    link: Annotated[bool, typer.Option("--link", help=TIMELINE + "link to the video instead of embedding it")] = False,
+    embed_limit: Annotated[float, typer.Option(help=TIMELINE + "largest video to embed, in MiB")] = 16.0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON array and nothing else")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Name what videos show. A file that cannot be read is reported, the others are predicted; exit code 1 then."""
+    """Classify videos. Unreadable files are reported, the others are still predicted, and the exit code is 1."""
     refuse_unused(context, SAMPLING if timeline else ALONG, timeline=timeline)
     shared = {"batch_size": batch_size, "hold_last": hold_last, "quiet": quiet or as_json}
     if timeline:
@@ -63,7 +61,7 @@ def predict(
 
 
 def refuse_unused(context: typer.Context, options: dict[str, str], *, timeline: bool) -> None:
-    """Raise `PredictError` for an option that was given and would change nothing."""
+    """Raise `PredictError` for an option that has no effect in the chosen mode."""
     from videocnn.predict import PredictError
 
     for name, option in options.items():

@@ -1,4 +1,4 @@
-"""`videocnn report`: one page about runs."""
+"""`videocnn report`: an HTML report of one or more runs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import typer
 def report(
     runs: Annotated[
         list[str],
-        typer.Argument(help="run folders, or folders of fold1, fold2, ..., in the order in which they are to be shown"),
+        typer.Argument(help="run folders, or folders of fold1, fold2, ..., in display order"),
     ],
     out: Annotated[str, typer.Option(help="HTML file to write")] = "report.html",
-    split: Annotated[str | None, typer.Option(help="whose figures are shown [test, or what there is]")] = None,
-    examples: Annotated[int, typer.Option(help="example videos a run")] = 6,
-    seed: Annotated[int, typer.Option(help="of the bootstrap")] = 0,
+    split: Annotated[str | None, typer.Option(help="split to report [test, if evaluated]")] = None,
+    examples: Annotated[int, typer.Option(help="example videos per run")] = 6,
+    seed: Annotated[int, typer.Option(help="seed of the bootstrap")] = 0,
     ungrouped: Annotated[
-        bool, typer.Option("--ungrouped", help="the manifest names no groups, and every video has a source of its own")
+        bool, typer.Option("--ungrouped", help="treat every video as its own group, if the manifest has no groups")
     ] = False,
 ) -> None:
     """Write one page about runs: figures beside chance, the paper's tables, curves, confusions, filters, examples."""

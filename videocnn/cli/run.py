@@ -1,4 +1,4 @@
-"""`videocnn evaluate` and `compare`: how good trained networks are."""
+"""`videocnn evaluate` and `compare`: measure trained networks."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import typer
 
 Model = Annotated[str, typer.Argument(help="run folder, or a .keras file", metavar="MODEL")]
 Split = Annotated[str, typer.Option(help="train, val or test")]
-Clips = Annotated[int, typer.Option("--clips", help="evenly spread clips of a video")]
-Views = Annotated[int, typer.Option("--views", help="crops and flips of a clip, 1 to 10")]
-BatchSize = Annotated[int, typer.Option(help="views that the network sees at once")]
-Seed = Annotated[int, typer.Option(help="of the bootstrap")]
+Clips = Annotated[int, typer.Option("--clips", help="evenly spaced clips per video")]
+Views = Annotated[int, typer.Option("--views", help="crops and flips per clip, 1 to 10")]
+BatchSize = Annotated[int, typer.Option(help="views per batch")]
+Seed = Annotated[int, typer.Option(help="seed of the bootstrap")]
 Gpus = Annotated[
-    str | None, typer.Option("--gpus", metavar="N|all", help="share every batch among N GPUs [one device]")
+    str | None, typer.Option("--gpus", metavar="N|all", help="split every batch across N GPUs [one device]")
 ]
 Logical = Annotated[
     int | None,
     typer.Option("--logical", metavar="N", help="split the processor into N devices, to try several without a GPU"),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="show no progress")]
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="run folder, or a .keras file (nothing is kept then)")],
+    run: Annotated[str, typer.Argument(help="run folder, or a .keras file (results are then only printed)")],
     manifest: Annotated[str, typer.Argument(help="manifest.csv, or a folder of shards")],
     split: Split = "test",
     num_clips: Clips = 20,
@@ -35,7 +35,7 @@ def evaluate(
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a network on a split: clip and video hit@1 and hit@5, mean AP, with intervals and chance."""
+    """Evaluate a network on a split: clip and video hit@1 and hit@5, mean AP, with intervals and chance."""
     from videocnn.evaluate import evaluate as measure
     from videocnn.evaluate import print_result
 
@@ -53,7 +53,7 @@ def compare(
     ] = False,
     seed: Seed = 0,
 ) -> None:
-    """Put runs beside each other, with paired differences, from the scores that evaluate kept."""
+    """Compare runs, with paired differences, from the scores saved by evaluate."""
     from videocnn.evaluate import compare as put_together
     from videocnn.evaluate import print_comparison
 

@@ -1,4 +1,4 @@
-"""`videocnn tables`: the paper's tables, ours beside them."""
+"""`videocnn tables`: the paper's tables with our results beside its own."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def tables(
     ],
     split: Annotated[str, typer.Option(help="train, val or test")] = "test",
     form: Annotated[str, typer.Option("--format", help="text | markdown | csv")] = "text",
-    out: Annotated[Path | None, typer.Option(help="file to write (replaced if it is there)")] = None,
-    seed: Annotated[int, typer.Option(help="of the bootstrap", min=0)] = 0,
+    out: Annotated[Path | None, typer.Option(help="file to write (an existing one is replaced)")] = None,
+    seed: Annotated[int, typer.Option(help="seed of the bootstrap", min=0)] = 0,
     ungrouped: Annotated[
-        bool, typer.Option("--ungrouped", help="the manifest names no groups, and every video has a source of its own")
+        bool, typer.Option("--ungrouped", help="treat every video as its own group, if the manifest has no groups")
     ] = False,
 ) -> None:
     """Make a table of the paper: 1 networks, 2 classes, 3 transfer, 4 groups of UCF-101, speed.

@@ -31,7 +31,7 @@ def option(field: dataclasses.Field) -> inspect.Parameter:
 
 
 def shown(value: Any) -> str:
-    """Return a recipe's value as help shows it."""
+    """Format a recipe's value for the help text."""
     if value is None or isinstance(value, bool):
         return {None: "-", True: "yes", False: "no"}[value]
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -48,7 +48,7 @@ def train(
     logical: Logical = None,
     **arguments: Any,
 ) -> None:
-    """Train one of the paper's networks on videos of split train, watching those of split val."""
+    """Train one of the paper's networks on the train split, validating on the val split."""
     from videocnn.train import train as run
 
     given = {name: value for name, value in arguments.items() if value is not None}

@@ -21,23 +21,23 @@ def finetune(
     run: Annotated[str, typer.Argument(help="run folder of the trained network, or a .keras file")],
     manifest: Annotated[str, typer.Argument(help="manifest.csv, or a folder of shards; with --folds the folder above")],
     *,
-    out: Annotated[str, typer.Option(help="the new run folder; with --folds it gets one for each")],
+    out: Annotated[str, typer.Option(help="the new run folder; with --folds, one subfolder per fold")],
     folds: Annotated[
         str | None,
-        typer.Option(metavar="all", help="one run for each of MANIFEST/fold1, fold2, ..., then mean and spread"),
+        typer.Option(metavar="all", help="one run per fold (MANIFEST/fold1, fold2, ...), then mean and spread"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="continue what is in --out")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace what is in --out")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the run in --out")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace the run in --out")] = False,
     no_evaluate: Annotated[
-        bool, typer.Option("--no-evaluate", help="leave the test videos alone, while you are still choosing")
+        bool, typer.Option("--no-evaluate", help="do not touch the test videos (while you tune hyperparameters)")
     ] = False,
-    num_clips: Annotated[int, typer.Option("--clips", help="evenly spread clips of a test video")] = 50,
+    num_clips: Annotated[int, typer.Option("--clips", help="evenly spaced clips per test video")] = 50,
     num_views: Views = 4,
     gpus: Gpus = None,
     logical: Logical = None,
     **arguments: Any,
 ) -> None:
-    """Fine-tune a trained network on other videos, then measure it on their split test (Table 3 of the paper)."""
+    """Fine-tune a trained network on other videos, then evaluate it on their test split (Table 3 of the paper)."""
     if folds not in (None, "all"):
         raise typer.BadParameter(f"{folds!r}: there is all", param_hint="--folds")
     if folds and no_evaluate:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from videocnn.clips.frames import FileFrames, call_python, called_by_dataset, carried
 from videocnn.clips.selection import SHORT, SkipList, usable
-from videocnn.datasets.folder import EXTENSIONS, SPLIT_NAMES, folder
+from videocnn.datasets.folder import SPLIT_NAMES, files_below, folder
 from videocnn.jobs import default_workers
 from videocnn.manifest import Manifest, Skip, Video, measure, split_by_group
 from videocnn.sampling import ClipError, clip_rng, even_clips, pass_order, random_clip
@@ -169,7 +169,7 @@ def _find(directory: Path, labels: str | Sequence[int] | None, class_names: Sequ
         return dataclasses.replace(found.manifest, videos=tuple(videos), class_names=names)
     if not directory.is_dir():
         raise ClipError(f"{directory}: there is no such folder")
-    files = sorted(path for path in directory.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    files = files_below(directory)
     if not files:
         raise ClipError(f"{directory}: it holds no videos")
     places = [0] * len(files) if labels is None else list(labels)

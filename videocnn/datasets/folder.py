@@ -207,3 +207,8 @@ def _loose_files(folder: Path) -> list[Path]:
 
 def _name(file: Path, root: Path) -> str:
     return file.relative_to(root).as_posix()
+
+
+def files_below(folder: str | os.PathLike) -> list[Path]:
+    """Return all video files in a folder and below it, by path; they are known by their suffixes."""
+    return sorted(file for file in Path(folder).rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file())

@@ -9,12 +9,11 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 
 from videocnn import clips
-from videocnn.datasets.folder import EXTENSIONS
+from videocnn.datasets.folder import EXTENSIONS, files_below
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import score_clips
 from videocnn.evaluate.evaluation import check_probabilities
@@ -119,9 +118,7 @@ def find_files(paths: Sequence[str | os.PathLike]) -> list[str]:
         if not os.path.isdir(path):
             files.append(path)
             continue
-        inside = sorted(
-            str(file) for file in Path(path).rglob("*") if file.suffix.lower() in EXTENSIONS and file.is_file()
-        )
+        inside = list(map(str, files_below(path)))
         if not inside:
             kinds = ", ".join(EXTENSIONS[:4])
             raise PredictError(
