@@ -224,7 +224,7 @@ def test_prepare_refuses_what_is_nothing_to_train_on(videos, tmp_path):
     with pytest.raises(ManifestError, match="one class only, 'rise'"):
         prepare(folder(videos), tmp_path / "out", quiet=True)
     assert not (tmp_path / "out" / "manifest.csv").exists()
-    assert len(read_table(tmp_path / "out" / "skipped.csv", ("path", "reason"))) == 4
+    assert len(list(read_table(tmp_path / "out" / "skipped.csv", ("path", "reason")))) == 4
     for path in (videos / "rise").iterdir():
         path.write_bytes(b"broken")
     with pytest.raises(ManifestError, match=r"no video can be read; .*skipped\.csv says why"):

@@ -267,7 +267,7 @@ def test_groups_on_both_sides_are_named():
 
 def test_skips_are_a_table(tmp_path):
     write_skips([Skip("a, b\n.avi", 'moov "atom" not found')], tmp_path / "skipped.csv")
-    assert read_table(tmp_path / "skipped.csv", ("path", "reason")) == [
+    assert list(read_table(tmp_path / "skipped.csv", ("path", "reason"))) == [
         (2, {"path": "a, b .avi", "reason": 'moov "atom" not found'})
     ]
 

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ def read_text(path: str | os.PathLike) -> str:
     Raises:
         TableError: the file is absent, unreadable, in UTF-16 or not text at all.
     """
+    return _read_bytes(path).decode("utf-8-sig", errors="surrogateescape")
+
+
+def _read_bytes(path: str | os.PathLike) -> bytes:
     try:
         data = Path(path).read_bytes()
     except OSError as error:
@@ -51,19 +55,20 @@ def read_text(path: str | os.PathLike) -> str:
         raise TableError(f"{path}: this is UTF-16 text; save it as 'CSV UTF-8'")
     if b"\0" in data:
         raise TableError(f"{path}: this is not a text file (it holds zero bytes)")
-    return data.decode("utf-8-sig", errors="surrogateescape")
+    return data
 
 
-def read_table(path: str | os.PathLike, columns: Sequence[str], delimiter: str = ",") -> list[tuple[int, dict]]:
-    """Return `(line number, {column: text})` for every row of a CSV file; other columns come along unread.
+def read_table(path: str | os.PathLike, columns: Sequence[str], delimiter: str = ",") -> Iterator[tuple[int, dict]]:
+    """Yield `(line number, {column: text})` for every row of a CSV file; other columns come along unread.
 
     Raises:
         TableError: an absent or empty file, a header without one of `columns` or with one twice, a row that is
             longer or shorter than the header, broken quoting.
     """
     # newline="" leaves line ends to csv, which takes \n, \r\n and \r alike
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=delimiter, strict=True)
-    header, rows = None, []
+    lines = io.TextIOWrapper(io.BytesIO(_read_bytes(path)), "utf-8-sig", "surrogateescape", newline="")
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header = None
     try:
         for fields in reader:
             if not any(field.strip() for field in fields):
@@ -77,12 +82,11 @@ def read_table(path: str | os.PathLike, columns: Sequence[str], delimiter: str =
                     f"put a field that holds {delimiter!r} in double quotes"
                 )
             else:
-                rows.append((reader.line_num, dict(zip(header, fields, strict=True))))
+                yield reader.line_num, dict(zip(header, fields, strict=True))
     except csv.Error as error:
         raise TableError(f"{path}, line {reader.line_num}: broken CSV ({error}); mend the quotes there") from error
     if header is None:
         raise TableError(f"{path}: the file is empty; its first line should be {delimiter.join(columns)}")
-    return rows
 
 
 def _check_header(path, header: list[str], columns: Sequence[str], delimiter: str) -> None:

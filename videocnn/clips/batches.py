@@ -102,8 +102,6 @@ def train_clips(
             f"the network's classes {list(spec.class_names)[:5]}... are not the manifest's "
             f"{list(manifest.class_names)[:5]}...; read the manifest with class_names=spec.class_names"
         )
-    labels = manifest.label_matrix()
-    labels /= labels.sum(axis=1, keepdims=True)
 
     @carried
     def read(position):
@@ -115,12 +113,12 @@ def train_clips(
         fitting = [step for step in steps if clip_span(spec.num_frames, step) <= len(ticks)] or [spec.frame_step]
         step = fitting[rng.integers(len(fitting))]
         clip = ticks[random_clip(len(ticks), spec.num_frames, step, rng=rng, hold_last=short == "hold")]
-        return frames.read(video, clip), labels[video]
+        return frames.read(video, clip), manifest.targets([video])[0]
 
     def view(position):
         clip, label = call_python(read, [position], (tf.uint8, tf.float32))
         clip.set_shape((spec.num_frames, *spec.region_size, 3))
-        label.set_shape((labels.shape[1],))
+        label.set_shape((len(manifest.class_names),))
         clip = augmented_view(clip, spec, augment, seed=tf.stack([tf.constant(seed, tf.int64), position]))
         return tf.ensure_shape(clip, (spec.num_frames, *spec.frame_size, 3)), label, position
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from videocnn.errors import VideoCNNError
 from videocnn.jobs import map_parallel
 from videocnn.manifest.reading import Manifest
-from videocnn.manifest.row import Skip, Video
+from videocnn.manifest.row import Skip
 
 TIMEOUT_SECONDS = 600.0
 """What one video may take by default: hours of ordinary video decode in ten minutes."""
@@ -33,13 +33,14 @@ def check(
     """
     from videocnn.video import check_video
 
-    def num_frames(video: Video) -> int:
-        return check_video(manifest.file(video), timeout_seconds=timeout_seconds).num_frames
+    def num_frames(row: int) -> int:
+        return check_video(manifest.files[row], timeout_seconds=timeout_seconds).num_frames
 
-    found = dict(map_parallel(num_frames, manifest.videos, workers=workers, description="checking", quiet=quiet))
+    rows = range(len(manifest))
+    found = dict(map_parallel(num_frames, rows, workers=workers, description="checking", quiet=quiet))
     skips = []
-    for video in manifest.videos:
-        result = found[video]
+    for row, video in enumerate(manifest.videos):
+        result = found[row]
         if isinstance(result, VideoCNNError):
             skips.append(Skip(video.path, str(result)))
         elif video.num_frames is not None and video.num_frames != result:

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from videocnn.files import format_table, read_table, write_text
+from videocnn.manifest.columns import Videos, VideosBuilder
 from videocnn.manifest.row import (
     CONTROL,
     SPLITS,
     ManifestError,
     Skip,
     Video,
-    check_video_row,
     clean_group,
     clean_label,
     is_url,
@@ -46,17 +46,15 @@ class Manifest:
         ManifestError: a value that a manifest cannot hold, an unknown label, a path twice.
     """
 
-    videos: tuple[Video, ...]
+    videos: Sequence[Video]
     class_names: tuple[str, ...] | None = None
     root: Path = Path(".")
 
     def __post_init__(self):
-        videos = tuple(video if video.group else dataclasses.replace(video, group=video.path) for video in self.videos)
-        for video in videos:
-            check_video_row(video)
+        videos = Videos.of(self.videos)
         names = self.class_names
         if names is None:
-            names = sorted({label for video in videos for label in video.labels})
+            names = sorted(videos.label_names[code] for code in videos.used_labels())
         object.__setattr__(self, "videos", videos)
         object.__setattr__(self, "class_names", tuple(names))
         object.__setattr__(self, "root", Path(os.path.abspath(self.root)))
@@ -68,23 +66,37 @@ class Manifest:
 
     def file(self, video: Video) -> str:
         """Return the absolute path, or the URL, of a video."""
-        return video.path if is_url(video.path) else os.path.normpath(os.path.join(self.root, video.path))
+        return self._file(video.path)
 
-    @functools.cached_property
-    def top(self) -> str:
-        """The deepest folder that holds all videos (URLs apart)."""
-        local = {os.path.dirname(self.file(video)) for video in self.videos if not is_url(video.path)}
-        return os.path.commonpath(local) if local else ""
+    def _file(self, path: str) -> str:
+        return path if is_url(path) else os.path.normpath(os.path.join(self.root, path))
 
-    def portable_path(self, video: Video) -> str:
-        """Return the path from `top`: the same for a copy of the data set elsewhere and for shards made from it."""
-        return video.path if is_url(video.path) else os.path.relpath(self.file(video), self.top)
+    @property
+    def files(self) -> Files:
+        """The absolute paths, or URLs, of all videos in their order, as a sequence that makes each when it is used."""
+        return Files(self)
+
+    def take(self, rows: np.ndarray) -> Manifest:
+        """Return some rows, in the order of `rows`, with the same classes and folder; nothing is checked again."""
+        part = object.__new__(Manifest)
+        part.__dict__.update(videos=self.videos.take(rows), class_names=self.class_names, root=self.root)
+        return part
 
     def select(self, split: str) -> Manifest:
         """Return the videos of one split (perhaps none), with the same classes and folder."""
         if split not in SPLITS:
             raise ManifestError(f"split {split!r}: there are 'train', 'val' and 'test'")
-        return dataclasses.replace(self, videos=tuple(video for video in self.videos if video.split == split))
+        return self.take(np.flatnonzero(self.videos.splits == SPLITS.index(split)))
+
+    @functools.cached_property
+    def top(self) -> str:
+        """The deepest folder that holds all videos (URLs apart)."""
+        folders = {os.path.dirname(file) for file in self.files if not is_url(file)}
+        return os.path.commonpath(folders) if folders else ""
+
+    def portable_path(self, video: Video) -> str:
+        """Return the path from `top`: the same for a copy of the data set elsewhere and for shards made from it."""
+        return video.path if is_url(video.path) else os.path.relpath(self.file(video), self.top)
 
     @functools.cached_property
     def hash(self) -> str:
@@ -93,23 +105,65 @@ class Manifest:
         Paths count from the deepest folder that holds all videos, so that a copy on another machine, or a manifest
         kept elsewhere, has the same hash. The class names count in their order: it is that of the outputs.
         """
-        files = [self.file(video) for video in self.videos]
-        rows = []
-        for video, file in zip(self.videos, files, strict=True):
-            name = file if is_url(file) else file[len(self.top) :].lstrip(os.sep).replace(os.sep, "/")
-            group = "" if video.group == video.path else video.group
-            measured = [None if value is None else float(value) for value in (video.num_frames, video.fps)]
-            rows.append([name, sorted(video.labels), video.split, group, *measured])
-        content = json.dumps([list(self.class_names), sorted(rows, key=lambda row: row[0])])
-        return hashlib.sha256(content.encode("ascii")).hexdigest()
+        skip = len(self.top)
+        names = [file if is_url(file) else file[skip:].lstrip(os.sep).replace(os.sep, "/") for file in self.files]
+        order = sorted(range(len(names)), key=names.__getitem__)
+        digest = hashlib.sha256(f"[{json.dumps(list(self.class_names))}, [".encode("ascii"))
+        for first in range(0, len(order), 4096):  # written in pieces, as one list would be
+            rows = []
+            for row in order[first : first + 4096]:
+                video = self.videos[row]
+                group = "" if video.group == video.path else video.group
+                measured = [None if value is None else float(value) for value in (video.num_frames, video.fps)]
+                rows.append([names[row], sorted(video.labels), video.split, group, *measured])
+            digest.update((", " * (first > 0) + json.dumps(rows)[1:-1]).encode("ascii"))
+        digest.update(b"]]")
+        return digest.hexdigest()
 
-    def label_matrix(self) -> np.ndarray:
-        """Return float32 `(num_videos, num_classes)`: one where a video has the label, zero elsewhere."""
-        matrix = np.zeros((len(self.videos), len(self.class_names)), np.float32)
-        index = {name: number for number, name in enumerate(self.class_names)}
-        for row, video in enumerate(self.videos):
-            matrix[row, [index[label] for label in video.labels]] = 1
+    @functools.cached_property
+    def _places(self) -> np.ndarray:
+        """The class of each label code, int64; -1 for a name that is no class (of rows that are not in this part)."""
+        places = {name: place for place, name in enumerate(self.class_names)}
+        return np.array([places.get(name, -1) for name in self.videos.label_names], np.int64)
+
+    def label_matrix(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return float32 `(rows, classes)`, one where a video has the label: of some rows, by default of all.
+
+        Of a large data set ask for a batch of rows at a time.
+        """
+        videos = self.videos if rows is None else self.videos.take(np.asarray(rows))
+        matrix = np.zeros((len(videos), len(self.class_names)), np.float32)
+        row, code = videos.label_pairs()
+        matrix[row, self._places[code]] = 1
         return matrix
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """Return the label matrix of some rows with every row divided by its sum: what a softmax is trained on."""
+        matrix = self.label_matrix(rows)
+        return matrix / matrix.sum(axis=1, keepdims=True)
+
+    def class_counts(self) -> np.ndarray:
+        """Return how many videos have each class, int64 `(classes,)`."""
+        return np.bincount(self._places[self.videos.label_pairs()[1]], minlength=len(self.class_names))
+
+    def num_groups(self) -> int:
+        """Return how many groups the videos form."""
+        return len(np.unique(self.videos.group_ids))
+
+
+class Files(Sequence):
+    """The files of a manifest's videos, made when they are asked for."""
+
+    def __init__(self, manifest: Manifest):
+        self.manifest = manifest
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __getitem__(self, row: int) -> str:
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return self.manifest._file(self.manifest.videos.path(row))
 
 
 def read_manifest(
@@ -131,25 +185,27 @@ def read_manifest(
             both sides of a split.
         TableError: no file, no table, or missing columns.
     """
-    videos = []
+    builder, known = VideosBuilder(), {}
     for line, row in read_table(path, COLUMNS):
         try:
-            video = Video(
-                path=row["path"],
-                labels=tuple(clean_label(label) for label in row["labels"].split("|")),
-                split=row["split"].strip(),
-                group=clean_group(row["group"]),
-                num_frames=_number(row, "num_frames", int),
-                fps=_number(row, "fps", float),
+            labels = known.get(row["labels"])
+            if labels is None:
+                labels = known[row["labels"]] = tuple(clean_label(label) for label in row["labels"].split("|"))
+            builder.add(
+                row["path"],
+                labels,
+                row["split"].strip(),
+                clean_group(row["group"]),
+                _number(row, "num_frames", int),
+                _number(row, "fps", float),
             )
-            check_video_row(video)
         except ManifestError as error:
             raise ManifestError(f"{path}, line {line}: {error}") from None
-        videos.append(video)
-    if not videos:
+    videos = builder.finish()
+    if not len(videos):
         raise ManifestError(f"{path}: it lists no videos, only a header")
     try:
-        manifest = Manifest(tuple(videos), None if class_names is None else tuple(class_names), Path(path).parent)
+        manifest = Manifest(videos, None if class_names is None else tuple(class_names), Path(path).parent)
         if check_files:
             check_present(manifest)
             check_links(manifest)
@@ -172,11 +228,17 @@ def _number(row: dict[str, str], column: str, kind: Callable):
 def write_manifest(manifest: Manifest, path: str | os.PathLike) -> None:
     """Write `manifest.csv` atomically; paths inside its folder are written relative to it, others absolute."""
     folder = Path(os.path.abspath(path)).parent
-    rows = []
-    for video in manifest.videos:
-        group = "" if video.group == video.path else video.group
-        rows.append((_path_from(folder, manifest, video), "|".join(video.labels), video.split, group))
-        rows[-1] += (video.num_frames, video.fps)
+    rows = (
+        (
+            _path_from(folder, manifest, video),
+            "|".join(video.labels),
+            video.split,
+            "" if video.group == video.path else video.group,
+            video.num_frames,
+            video.fps,
+        )
+        for video in manifest.videos
+    )
     write_text(path, format_table(COLUMNS, rows))
 
 
@@ -195,9 +257,9 @@ def write_skips(skips: Iterable[Skip], path: str | os.PathLike) -> None:
 
 def check_present(manifest: Manifest) -> None:
     """Raise `ManifestError` with the count and the first names of files that are not there (URLs are not tried)."""
-    absent = [video for video in manifest.videos if not is_url(video.path) and not os.path.isfile(manifest.file(video))]
+    absent = [row for row, file in enumerate(manifest.files) if not is_url(file) and not os.path.isfile(file)]
     if absent:
-        names = ", ".join(repr(video.path) for video in absent[:3]) + (", ..." if len(absent) > 3 else "")
+        names = ", ".join(repr(manifest.videos.path(row)) for row in absent[:3]) + (", ..." if len(absent) > 3 else "")
         raise ManifestError(
             f"{len(absent)} of {len(manifest)} videos are not there: {names}; relative paths start at {manifest.root}"
         )
@@ -206,18 +268,18 @@ def check_present(manifest: Manifest) -> None:
 def check_links(manifest: Manifest) -> None:
     """Raise `ManifestError` when two paths lead to one file: it could be trained on and tested on."""
     folders = functools.cache(os.path.realpath)
-    seen: dict[str, str] = {}
-    for video in manifest.videos:
-        if is_url(video.path):
-            continue
-        folder, name = os.path.split(manifest.file(video))
-        file = os.path.join(folders(folder), name)
-        file = os.path.realpath(file) if os.path.islink(file) else file
-        if file in seen:
-            raise ManifestError(
-                f"{video.path!r} and {seen[file]!r} are one file by a link; keep one row and join its labels by '|'"
-            )
-        seen[file] = video.path
+
+    def real(file: str) -> str:
+        if is_url(file):
+            return file
+        folder, name = os.path.split(file)
+        target = os.path.join(folders(folder), name)
+        return os.path.realpath(target) if os.path.islink(target) else target
+
+    pair = _repeated(map(real, manifest.files))
+    if pair:
+        first, second = map(manifest.videos.path, pair)
+        raise ManifestError(f"{second!r} and {first!r} are one file by a link; keep one row and join its labels by '|'")
 
 
 def check_groups(manifest: Manifest) -> None:
@@ -226,36 +288,55 @@ def check_groups(manifest: Manifest) -> None:
     Clips of one source video resemble each other so much that a network which has trained on one knows the other: the
     accuracy would measure memory (UCF-101: 95 % where the honest figure is 45 %).
     """
-    splits: dict[str, set[str]] = {}
-    for video in manifest.videos:
-        if video.split:
-            splits.setdefault(video.group, set()).add(video.split)
-    mixed = sorted(group for group, sides in splits.items() if len(sides) > 1)
+    mixed = groups_across_splits(manifest)
     if mixed:
-        first = f"{mixed[0]!r} in {' and '.join(sorted(splits[mixed[0]]))}"
-        names = first + "".join(f", {group!r}" for group in mixed[1:4]) + (", ..." if len(mixed) > 4 else "")
+        (name, sides), *others = list(mixed.items())[:4]
+        names = f"{name!r} in {' and '.join(sides)}" + "".join(f", {group!r}" for group, _ in others)
+        names += ", ..." * (len(mixed) > 4)
         raise ManifestError(
             f"{len(mixed)} group(s) on both sides of a split ({names}): videos of one source would be trained on and "
             "tested on; give all videos of a group the same split"
         )
 
 
+def groups_across_splits(manifest: Manifest) -> dict[str, list[str]]:
+    """Return the groups that have videos in several splits, sorted, with those splits."""
+    videos = manifest.videos
+    pairs = np.unique(np.stack([videos.group_ids, videos.splits])[:, videos.splits != SPLITS.index("")], axis=1)
+    ids, counts = np.unique(pairs[0], return_counts=True)
+    mixed = {videos.group_names[one]: sorted(SPLITS[s] for s in pairs[1, pairs[0] == one]) for one in ids[counts > 1]}
+    return dict(sorted(mixed.items()))
+
+
 def _check_classes(manifest: Manifest) -> None:
-    known = set(manifest.class_names)
-    if len(known) != len(manifest.class_names):
+    videos, known = manifest.videos, manifest.class_names
+    if len(set(known)) != len(known):
         raise ManifestError("class_names holds a name twice")
-    for video in manifest.videos:
-        for label in video.labels:
-            if label not in known:
-                names = ", ".join(manifest.class_names[:5]) + (", ..." if len(known) > 5 else "")
-                raise ManifestError(f"{video.path}: label {label!r} is none of the {len(known)} classes ({names})")
+    rows, codes = videos.label_pairs()
+    unknown = np.flatnonzero(manifest._places[codes] < 0) if len(codes) else codes
+    if len(unknown):
+        path, label = videos.path(rows[unknown[0]]), videos.label_names[codes[unknown[0]]]
+        names = ", ".join(known[:5]) + (", ..." if len(known) > 5 else "")
+        raise ManifestError(f"{path}: label {label!r} is none of the {len(known)} classes ({names})")
 
 
 def _check_twice(manifest: Manifest) -> None:
-    seen: dict[str, str] = {}
-    for video in manifest.videos:
-        file = manifest.file(video)
-        if file in seen:
-            also = f" (as {seen[file]!r})" if seen[file] != video.path else ""
-            raise ManifestError(f"{video.path!r} comes twice{also}; keep one row and join its labels by '|'")
-        seen[file] = video.path
+    pair = _repeated(manifest.files)
+    if pair:
+        first, second = map(manifest.videos.path, pair)
+        also = f" (as {first!r})" if first != second else ""
+        raise ManifestError(f"{second!r} comes twice{also}; keep one row and join its labels by '|'")
+
+
+def _repeated(texts: Iterable[str]) -> tuple[int, int] | None:
+    """Return the places of two equal texts, the first such pair by the second's place, or None.
+
+    Eight bytes of each text are compared first, so that a million texts need not be in memory together.
+    """
+    hashes = np.fromiter(map(hash, texts), np.int64)
+    order = np.argsort(hashes, kind="stable")
+    second = order[1:][hashes[order[1:]] == hashes[order[:-1]]]
+    if not len(second):
+        return None
+    row = int(second.min())
+    return int(np.flatnonzero(hashes == hashes[row])[0]), row

@@ -18,7 +18,8 @@ MOST_FRAMES = 10**8  # 46 days at 25 Hz; more is a slip of the keyboard
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNDECODED = re.compile(r"[\ud800-\udfff]")
-_UNWRITABLE = re.compile(r"[\ud800-\udc7f\udd00-\udfff]")  # the rest stands for bytes of a file name that is not UTF-8
+# Control characters, and surrogates apart from those that stand for bytes of a file name that is not UTF-8.
+NOT_IN_PATHS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udc7f\udd00-\udfff]")
 
 
 class ManifestError(VideoCNNError):
@@ -85,7 +86,7 @@ def clean_group(text: str) -> str:
 
 def check_video_row(video: Video) -> None:
     """Raise `ManifestError` for the first value that a manifest cannot hold."""
-    if not video.path.strip() or CONTROL.search(video.path) or _UNWRITABLE.search(video.path):
+    if not video.path.strip() or NOT_IN_PATHS.search(video.path):
         raise ManifestError(f"path {video.path!r} is empty or holds a control character; rename the file")
     for label in video.labels:
         if clean_label(label) != label:
@@ -95,7 +96,7 @@ def check_video_row(video: Video) -> None:
     if video.split not in SPLITS:
         raise ManifestError(f"{video.path}: split {video.split!r}; write train, val, test or leave it empty")
     group = video.group
-    if group != video.path and (group != clean_group(group) or CONTROL.search(group) or _UNWRITABLE.search(group)):
+    if group != video.path and (group != clean_group(group) or NOT_IN_PATHS.search(group)):
         raise ManifestError(f"{video.path}: group {group!r} has outer white space, a line break or decomposed letters")
     if video.num_frames is not None and video.num_frames < 1:
         raise ManifestError(f"{video.path}: num_frames {video.num_frames}; a video has one frame or more")
