@@ -141,8 +141,8 @@ def frames_at_rate(video_num_frames: int, video_fps: float, fps: float) -> np.nd
     return ticks * ratio.numerator // ratio.denominator
 
 
-def num_ticks(video_num_frames: int, video_fps: float, fps: float) -> int:
-    """Return the length of `frames_at_rate`, which is not made."""
+def num_ticks(video_num_frames: int | np.ndarray, video_fps: float, fps: float) -> int | np.ndarray:
+    """Return the length of `frames_at_rate`, without making it; of an array of lengths, an array."""
     ratio = _rate_ratio(video_fps, fps)
     return -(-video_num_frames * ratio.denominator // ratio.numerator)
 

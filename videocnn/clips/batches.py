@@ -37,13 +37,12 @@ def _prepare(source, spec, split, *, short, cache, cache_limit, skips):
         raise ClipError(f"no videos in split {split!r}; videos by split: {counts}")
     kept, left_out = usable(manifest, spec, short=short)
     skips.add(left_out)
-    frames = dataset.reader(manifest.videos, spec.region_size)
+    frames = dataset.reader(manifest, spec.region_size)
     skips.add(dataset.skips(split))
     if cache:
         gc.collect()  # Keras's trainers hold their datasets in cycles; frames kept for an earlier run go first
-        lengths = [0] * len(manifest)
-        for number in kept:
-            lengths[number] = manifest.videos[number].num_frames
+        lengths = np.zeros(len(manifest), np.int64)
+        lengths[kept] = manifest.videos.num_frames[kept]
         frames = CachedFrames(frames, lengths, limit=cache_limit)
     return manifest, kept, frames
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from videocnn.clips.frames import FileFrames
-from videocnn.manifest import Manifest, Skip, Video, read_manifest
+from videocnn.manifest import Manifest, Skip, read_manifest
 from videocnn.shards import Shards, open_shards
 from videocnn.shards.read import ShardFrames
 
@@ -110,15 +109,15 @@ class Dataset:
         skips = {} if self.shards is None else self.shards.skips
         return tuple(skip for name in (skips if split is None else (split,)) for skip in skips.get(name, ()))
 
-    def reader(self, videos: Sequence[Video], region_size: tuple[int, int]) -> FrameReader:
+    def reader(self, part: Manifest, region_size: tuple[int, int]) -> FrameReader:
         """Return a reader of the frames of some videos, usually those of `select(split)`, in their order.
 
         Raises:
             ShardError: the shards hold smaller frames than `region_size`.
         """
         if self.shards is not None:
-            return ShardFrames(self.shards, videos, region_size)
-        return FileFrames([self.whole.file(video) for video in videos], region_size)
+            return ShardFrames(self.shards, part.videos, region_size)
+        return FileFrames(part.files, region_size)
 
 
 Source = Dataset | Manifest | Shards | str | os.PathLike

@@ -33,7 +33,7 @@ class FileFrames:
 
         Without `crop_to_aspect_ratio`, whole frames are squeezed into that size.
         """
-        self.files = list(files)
+        self.files = files
         self.region_size = tuple(region_size)
         self.crop_to_aspect_ratio = crop_to_aspect_ratio
 
@@ -50,7 +50,7 @@ class FileFrames:
 
 def cached_gib(lengths: Sequence[int], region_size: tuple[int, int]) -> float:
     """Return how many GiB the frames of videos of some lengths take in memory, uint8 RGB."""
-    return sum(lengths) * region_size[0] * region_size[1] * 3 / GIB
+    return int(sum(lengths)) * region_size[0] * region_size[1] * 3 / GIB
 
 
 class CachedFrames:
@@ -71,7 +71,7 @@ class CachedFrames:
         Raises:
             ClipError: they would take more.
         """
-        self.source, self.lengths, self.region_size = source, list(lengths), source.region_size
+        self.source, self.lengths, self.region_size = source, [int(length) for length in lengths], source.region_size
         needed = cached_gib(self.lengths, self.region_size)
         if needed > limit:
             raise ClipError(

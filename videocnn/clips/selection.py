@@ -41,30 +41,32 @@ def usable(manifest: Manifest, spec: ClipSpec, *, short: str = "skip") -> tuple[
     """
     if short not in SHORT:
         raise ClipError(f"short={short!r} is unknown; give one of {SHORT}")
-    kept, skips = [], []
-    for number, video in enumerate(manifest.videos):
-        if video.num_frames is None or (spec.fps is not None and video.fps is None):
-            raise ClipError(
-                f"{video.path}: its frames are not counted or its frame rate is unknown; "
-                "`videocnn data csv MANIFEST --split-column split --group-column group --out FOLDER` counts them and "
-                "writes FOLDER/manifest.csv; in Python, videocnn.manifest.measure does"
-            )
-        length = video.num_frames if spec.fps is None else num_ticks(video.num_frames, video.fps, spec.fps)
-        span = clip_span(spec.num_frames, spec.frame_step)
-        if length >= span or short == "hold":
-            kept.append(number)
-            continue
-        rate = "" if spec.fps is None else f" at {spec.fps:g} frames a second"
-        reason = f"too short: a clip needs {span} frames, it has {length}{rate}"
+    videos = manifest.videos
+    unknown = np.flatnonzero((videos.num_frames == 0) | (np.isnan(videos.fps) & (spec.fps is not None)))
+    if len(unknown):
+        raise ClipError(
+            f"{videos.path(unknown[0])}: its frames are not counted or its frame rate is unknown; "
+            "`videocnn data csv MANIFEST --split-column split --group-column group --out FOLDER` counts them and "
+            "writes FOLDER/manifest.csv; in Python, videocnn.manifest.measure does"
+        )
+    lengths, span = videos.num_frames.copy(), clip_span(spec.num_frames, spec.frame_step)
+    if spec.fps is not None:
+        for fps in np.unique(videos.fps):
+            lengths[videos.fps == fps] = num_ticks(lengths[videos.fps == fps], float(fps), spec.fps)
+    rate = "" if spec.fps is None else f" at {spec.fps:g} frames a second"
+    skips = []
+    for row in np.flatnonzero(lengths < span) if short != "hold" else ():
+        reason = f"too short: a clip needs {span} frames, it has {lengths[row]}{rate}"
         if short == "error":
             raise ClipError(
-                f'{manifest.file(video)}: {reason}; short="skip" leaves it out, "hold" repeats its last frame'
+                f'{manifest.files[row]}: {reason}; short="skip" leaves it out, "hold" repeats its last frame'
             )
-        skips.append(Skip(video.path, reason))
-    if not kept:
+        skips.append(Skip(videos.path(row), reason))
+    kept = np.flatnonzero((lengths >= span) | (short == "hold"))
+    if not len(kept):
         found = f"all {len(skips)} videos are too short; the first: {skips[0].reason}" if skips else "it has no videos"
         raise ClipError(f"nothing to take clips from: {found}")
-    return np.array(kept, np.int64), skips
+    return kept, skips
 
 
 class SkipList:

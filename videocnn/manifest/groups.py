@@ -120,16 +120,19 @@ def check_trainable(manifest: Manifest) -> None:
         raise ManifestError(
             f"there is one class only, {manifest.class_names[0]!r}: nothing to tell it from; add a second"
         )
-    trained = {label for video in manifest.videos if video.split == "train" for label in video.labels}
-    if not trained:
+    train = manifest.select("train")
+    if not len(train):
         raise ManifestError("no video is in the split 'train'; set the split column, or split by group")
-    for video in manifest.videos:
-        for label in video.labels:
-            if video.split and label not in trained:
-                raise ManifestError(
-                    f"class {label!r} is in {video.split} ({video.path}) and has no training video: no network could "
-                    "learn to name it; add training videos or remove the class"
-                )
+    trained = train.class_counts() > 0
+    for split in ("val", "test"):
+        part = manifest.select(split)
+        for number in np.flatnonzero((part.class_counts() > 0) & ~trained):
+            label = manifest.class_names[number]
+            path = next(video.path for video in part.videos if label in video.labels)
+            raise ManifestError(
+                f"class {label!r} is in {split} ({path}) and has no training video: no network could learn to name it; "
+                "add training videos or remove the class"
+            )
 
 
 def _share(fraction: float, count: int, most: int) -> int:

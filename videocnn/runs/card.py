@@ -16,6 +16,7 @@ from typing import Any
 
 from videocnn.clips import Dataset
 from videocnn.files import visible, write_json, write_text
+from videocnn.manifest.row import SPLITS
 from videocnn.runs.description import RunRecord, find_warnings, read_record
 from videocnn.runs.figures import CHANCE, FIGURES, counted, interval, percent
 from videocnn.runs.folder import read_run
@@ -175,19 +176,13 @@ def _data(record: RunRecord) -> str:
     lines += _origins(settings)
     if record.data is None:
         return _bullets(lines)
-    videos = record.data.whole.videos
-    splits = [split for split in ("train", "val", "test", "") if any(video.split == split for video in videos)]
-    rows = [
-        (split or "none", len(of), len({video.group for video in of}))
-        for split in splits
-        for of in [[video for video in videos if video.split == split]]
-    ]
-    names = record.settings.get("class_names") or sorted({label for video in videos for label in video.labels})
-    counts = [
-        (escape(name), *(sum(name in video.labels for video in videos if video.split == split) for split in splits))
-        for name in names
-    ]
-    by_class = _table(("videos of class", *(split or "none" for split in splits)), counts)
+    whole = record.data.whole
+    parts = {split: part for split in SPLITS if len(part := whole.select(split))}
+    rows = [(split or "none", len(part), part.num_groups()) for split, part in parts.items()]
+    found = [dict(zip(whole.class_names, part.class_counts(), strict=True)) for part in parts.values()]
+    names = record.settings.get("class_names") or sorted(whole.class_names)
+    counts = [(escape(name), *(count.get(name, 0) for count in found)) for name in names]
+    by_class = _table(("videos of class", *(split or "none" for split in parts)), counts)
     return f"{_bullets(lines)}\n\n{_table(('split', 'videos', 'groups'), rows)}\n\n{by_class}"
 
 

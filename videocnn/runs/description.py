@@ -15,6 +15,8 @@ from typing import Any
 from videocnn.clips import Dataset
 from videocnn.files import read_table
 from videocnn.manifest import Skip
+from videocnn.manifest.columns import ALONE
+from videocnn.manifest.reading import groups_across_splits
 from videocnn.runs.figures import counted, percent, read_metrics
 from videocnn.runs.folder import RunError, read_history, read_run
 from videocnn.runs.provenance import find_data, look_back, origins, seen_sentences
@@ -177,16 +179,12 @@ def data_warnings(record: RunRecord) -> list[str]:
     """Return what the look for videos of one group on both sides of a split found."""
     if record.data is None:
         return [f"Groups on both sides of a split were not looked for: {record.no_data}."]
-    sides: dict[str, set[str]] = {}
     videos = record.data.whole.videos
-    for video in videos:
-        if video.split:
-            sides.setdefault(video.group, set()).add(video.split)
-    mixed = sorted(group for group, splits in sides.items() if len(splits) > 1)
+    mixed = list(groups_across_splits(record.data.whole))
     if mixed:
         names = ", ".join(mixed[:5]) + (", ..." if len(mixed) > 5 else "")
         return [f"{counted(len(mixed), 'group')} on both sides of a split: {names}. The figures measure memory."]
-    alone = sum(video.group == video.path for video in videos)
+    alone = int((videos.group_codes == ALONE).sum())
     if 0 < alone < len(videos):
         return [f"{alone} of {counted(len(videos), 'video')} have no group; they may resemble others on both sides."]
     return []

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from videocnn import clips, models
 from videocnn.clips import Dataset, video_errors
-from videocnn.clips.frames import cached_gib
+from videocnn.clips.frames import cached_gib, call_python, called_by_dataset
 from videocnn.files import write_json
 from videocnn.manifest import check_trainable
 from videocnn.runs import RunError, create_run, read_run, write_card
@@ -231,18 +231,22 @@ def validation_clips(dataset: Dataset, spec: ClipSpec, arguments: TrainArguments
     held_out = dataset.select("val")
     if not len(held_out):
         return None
-    labels = held_out.label_matrix()
-    labels /= labels.sum(axis=1, keepdims=True)
     options = input_options(arguments)
     if arguments.cache:  # what training keeps is part of the limit
         trained_on = dataset.select("train")
         kept, _ = clips.usable(trained_on, spec, short=arguments.short)
-        options["cache_limit"] -= cached_gib([trained_on.videos[row].num_frames for row in kept], spec.region_size)
+        options["cache_limit"] -= cached_gib(trained_on.videos.num_frames[kept], spec.region_size)
     views = clips.eval_clips(
         dataset, spec, split="val", num_clips=arguments.validation_clips, num_views=1, batch_size=arguments.batch_size,
         **options,
     )  # fmt: skip
-    return views.map(lambda clip, video, _: (clip, tf.gather(labels, video)))
+    targets = called_by_dataset(held_out.targets)
+
+    def labelled(clip, video, _):
+        labels = call_python(targets, [video], tf.float32)
+        return clip, tf.ensure_shape(labels, (None, len(held_out.class_names)))
+
+    return views.map(labelled)
 
 
 def record_devices(folder: Path, devices: Devices, arguments: TrainArguments, epoch: int, *, quiet: bool) -> None:

@@ -132,7 +132,7 @@ def check_folds(manifests: Mapping[str, Any]) -> None:
             check_trainable(manifest)
         except ManifestError as error:
             raise FoldError(f"{name}: {error}") from None
-        counts = test.label_matrix().sum(axis=0)
+        counts = test.class_counts()
         absent = [name_of for name_of, count in zip(test.class_names, counts, strict=True) if not count]
         if absent:
             more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""

@@ -123,7 +123,7 @@ def film(data: Dataset, video: Video, spec: ClipSpec) -> dict:
     length = min(len(ticks), max(spec.span, NUM_FRAMES))
     step = -(-length // NUM_FRAMES)
     wanted = ticks[even_clips(len(ticks), 1, length)[0]][::step]
-    frames = data.reader([video], spec.region_size).read(0, wanted)
+    frames = data.reader(dataclasses.replace(data.whole, videos=(video,)), spec.region_size).read(0, wanted)
     height, width = (max(1, round(side * SIDE / max(spec.region_size))) for side in spec.region_size)
     strip = Image.new("RGB", (width * len(frames), height))
     for number, frame in enumerate(frames):
