@@ -19,7 +19,9 @@ INTERNAL = {
     "videocnn.evaluate.predict_function",
     "videocnn.manifest.check_links",
     "videocnn.manifest.is_url",
+    "videocnn.models.STREAMS",
     "videocnn.models.predict_function",
+    "videocnn.models.weights_hash",
 }
 each_page = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 
