@@ -109,7 +109,7 @@ def test_regimes_that_do_not_belong_together_are_refused(tmp_path):
     )
     refuse("Early Fusion, width 0.25, and", write_folds(tmp_path / "early", "all", right, model="early_fusion"))
     refuse(
-        r"top \(from runs/source\) and .*other \(from runs/source\) started from other networks",
+        r"top \(from runs/source\) and .*other \(from runs/source\) started from different networks",
         write_folds(tmp_path / "other", "all", right, pretrained="w2"),
     )
     refuse(
@@ -148,7 +148,7 @@ def test_folds_that_are_no_folds_are_refused(tmp_path):
     other = write_folds(tmp_path / "other", "top", {1: right})
     scores = fold_scores(right, 2, names=("a", "b", "d"))
     write_run(other / "fold2", scores, model="slow_fusion", regime="top", pretrained="w1")
-    with pytest.raises(PaperTableError, match="fold2 has other classes than fold1"):
+    with pytest.raises(PaperTableError, match=r"fold2.*classes.*fold1"):
         make_table("3", [other])
     unfinished = write_folds(tmp_path / "unfinished", "top", {1: right})
     scores = fold_scores(right, 2)

@@ -57,11 +57,11 @@ def test_one_fold_is_not_several(tmp_path):
 def test_folds_must_belong_together():
     good = manifest("train", "train", "test", "test")
     check_folds({"fold1": good, "fold2": good})
-    with pytest.raises(FoldError, match=r"fold2 and fold1 have other classes \(calm, wild\)"):
+    with pytest.raises(FoldError, match=r"fold2.*fold1.*calm, wild"):
         check_folds({"fold1": good, "fold2": manifest("train", "train", "test", "test", names=("wild", NAMES[0]))})
-    with pytest.raises(FoldError, match=r"fold2 and fold1 have other classes \(their order\)"):
+    with pytest.raises(FoldError, match=r"fold2.*fold1.*order"):
         check_folds({"fold1": good, "fold2": manifest("train", "train", "test", "test", names=NAMES[::-1])})
-    with pytest.raises(FoldError, match="fold2: has no video of split 'test'"):
+    with pytest.raises(FoldError, match="fold2: has no test videos"):
         check_folds({"fold1": good, "fold2": manifest("train", "train", "val")})
 
 
@@ -132,7 +132,7 @@ def test_mean_and_spread_are_those_worked_out_by_hand(tmp_path):
     assert "has seen" not in text
     write_json(runs[1] / "run.json", {"pretrained": {"seen": {"test": {"seen_videos": 5}}}})
     print_folds(folds.summarize_folds(runs), console=console)
-    assert "warning: the network that was fine-tuned has seen 5 of these 24 videos" in console.export_text()
+    assert "has seen 5 of these 24 videos" in console.export_text()
 
 
 class Steps:

@@ -1,4 +1,4 @@
-"""Scores and labels in, honest figures out: hit@k, average precision, confusion, chance level, intervals.
+"""Metrics of scores and labels: hit@k, average precision, confusion, chance level, bootstrap intervals.
 
 Scores are `(num_videos, num_classes)`, any real numbers of which a larger one means "rather this class"; labels are the
 multi-hot matrix of the same shape. Hit@k is the paper's (section 4); several labels and tied scores are defined
@@ -23,7 +23,7 @@ CHUNK = 4_000_000
 
 
 class MetricError(VideoCNNError):
-    """Scores or labels from which no figure can be computed."""
+    """No metric can be computed from these scores and labels."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _hits(scores: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def chance_level(labels: np.ndarray, k: int) -> float:
-    """Return the hit@k of the best blind answer: always the k labels that are most frequent among these videos.
+    """Return the chance level of hit@k: always predicting the k labels that are most frequent among these videos.
 
     With equally many videos of every class this is k / num_classes; on uneven data it is more, and a network that
     has learned nothing but the frequencies reaches it. Classes that no video has are no help to a blind guess.

@@ -1,12 +1,12 @@
-"""Results as tables for people: each figure with its interval, beside chance and with what it rests on.
+"""Print results as tables: each figure with its interval, the chance level, and the data it was measured on.
 
-Names of classes, runs and videos are printed as the text that they are, never as markup.
+Names of classes, runs and videos are printed literally, never as markup.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,12 @@ def print_result(
     *,
     console: Console | None = None,
 ) -> None:
-    """Print what `evaluate` found.
+    """Print the result of `evaluate`.
 
     Args:
         result: the dictionary that `evaluate` returns.
-        skips: the videos left out.
-        folder: the run folder that keeps the list of them.
+        skips: the skipped videos.
+        folder: the run folder that keeps their list.
         console: where to print; standard output by default.
     """
     console = console or Console()
@@ -62,23 +62,22 @@ def print_result(
         lines.append(f"... and {len(skips) - 3} more")
     if skips and folder is not None:
         lines.append(f"all skipped videos: {Path(folder) / ('skipped_' + result['split'] + '.csv')}")
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
+    print_lines(lines, console)
 
 
 def print_comparison(comparison: dict[str, Any], *, console: Console | None = None) -> None:
-    """Print what `compare` found: one row a run, then the paired differences."""
+    """Print the result of `compare`: one row per run, then the paired differences."""
     console = console or Console()
     names = ("video_hit_at_1", "video_hit_at_5", "mean_average_precision", "clip_hit_at_1")
-    table = _table(f"split {comparison['split']}, % [95 % interval]", ("run",), names)
+    table = figures_table(f"split {comparison['split']}, % [95 % interval]", ("run",), names)
     for row in comparison["rows"]:
-        table.add_row(Text(row["name"]), *(_cell(row[name], percent) for name in names))
+        table.add_row(Text(row["name"]), *(figure_text(row[name], percent) for name in names))
     chance = (percent(comparison[f"chance_hit_at_{k}"]) for k in (1, 5))
     table.add_row("chance", *chance, "", percent(comparison["chance_hit_at_1"]))
     console.print(table)
-    table = _table("paired differences, points [95 % interval]", ("run", "minus"), names[:3])
+    table = figures_table("paired differences, points [95 % interval]", ("run", "minus"), names[:3])
     for row in comparison["differences"]:
-        figures = (_cell(row[name], lambda value: f"{100 * value:+.1f}") for name in names[:3])
+        figures = (figure_text(row[name], lambda value: f"{100 * value:+.1f}") for name in names[:3])
         table.add_row(Text(row["first"]), Text(row["second"]), *figures)
     console.print(table)
     sampling = {row["name"]: row["sampling"] for row in comparison["rows"]}
@@ -93,11 +92,17 @@ def print_comparison(comparison: dict[str, Any], *, console: Console | None = No
     if comparison["left_out"]:
         names = ", ".join(comparison["left_out"][:3]) + (", ..." if len(comparison["left_out"]) > 3 else "")
         lines.append(f"{counted(len(comparison['left_out']), 'video')} left out, not scored by every run: {names}")
+    print_lines(lines, console)
+
+
+def print_lines(lines: Iterable[str], console: Console) -> None:
+    """Print lines literally and unbroken."""
     for line in lines:
         console.print(Text(line), soft_wrap=True)
 
 
-def _table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
+def figures_table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
+    """Return an empty table with columns of text, then one of each figure."""
     table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
     for text in texts:
         table.add_column(text, overflow="fold")
@@ -106,27 +111,28 @@ def _table(title: str, texts: Sequence[str], figures: Sequence[str]) -> Table:
     return table
 
 
-def _cell(figure: dict[str, float | None] | None, shown: Callable[[float], str]) -> Text:
+def figure_text(figure: dict[str, float | None] | None, shown: Callable[[float], str]) -> Text:
+    """Return a figure with its interval below it; a dash for none."""
     return Text("-" if figure is None else f"{shown(figure['value'])}\n{interval(figure)}")
 
 
 def results_table(runs: Mapping[str, str | os.PathLike], split: str = "test") -> str:
-    """Return the figures of runs as plain text: what each cost, what it reaches, and chance.
+    """Return the figures of runs as plain text: the cost of each run, its figures, and chance.
 
     Args:
-        runs: run folders by the name that the table shows, each measured by `evaluate`.
-        split: the split that was measured.
+        runs: run folders by the name shown in the table, each measured by `evaluate`.
+        split: the split they were evaluated on.
 
     Returns:
-        A line a run: parameters, epochs, seconds of training, clip and video hit@1 in percent, its 95 % interval and
-        chance; below, what the figures rest on.
+        One line per run: parameters, epochs, training time in seconds, clip and video hit@1 in percent, the 95 %
+        interval and chance; below, the data, seed and hardware.
 
     Raises:
-        RunError: a folder is no run, or has no history.
-        ScoresError: there is no run, or one was not measured on this split.
+        RunError: a folder is not a run, or has no history.
+        ScoresError: no run is given, or one was not evaluated on this split.
     """
     if not runs:
-        raise ScoresError("there is no run to show; give run folders by name")
+        raise ScoresError("no run to show; give run folders by name")
     head = ("", "parameters", "epochs", "seconds", "clip hit@1", "video hit@1", "95 % interval", "chance")
     lines, notes = [head], {}
     for name, folder in runs.items():

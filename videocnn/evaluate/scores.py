@@ -222,7 +222,7 @@ def gather_clip_scores(
 
 
 def summarize(scores: Scores, *, seed: int = 0, figures: dict[str, Resampled] | None = None) -> dict[str, Any]:
-    """Return the figures of kept scores as plain values, ready for JSON.
+    """Return the metrics of scores as plain values, ready for JSON.
 
     Clip hit@k is the mean over all clips of all videos, video hit@k over videos. Chance is the hit@k of always naming
     the k most frequent labels of these videos. Intervals: percentiles of 1000 draws of whole groups.
@@ -230,13 +230,13 @@ def summarize(scores: Scores, *, seed: int = 0, figures: dict[str, Resampled] | 
     Args:
         scores: the kept scores.
         seed: of the bootstrap.
-        figures: what `resample_figures` made of them, where that is at hand.
+        figures: the result of `resample_figures` for these scores, to save its time.
 
     Returns:
         `clip_hit_at_1`, `clip_hit_at_5`, `video_hit_at_1`, `video_hit_at_5` and `mean_average_precision`, each
         `{"value", "low", "high"}` (None where there is one group only); `chance_hit_at_1`, `chance_hit_at_5`,
         `average_precision` by class (None where no video has it), `confusion` (rows are true), `absent_classes`, and
-        what the figures rest on.
+        the counts and settings of the evaluation.
     """
     labels, videos = scores.labels, scores.video_scores
     estimates = {name: figure.estimate() for name, figure in (figures or resample_figures(scores, seed=seed)).items()}

@@ -1,4 +1,4 @@
-"""Several folds of one data set: fine-tuned and measured one after the other, then their mean and spread.
+"""Fine-tune and evaluate on every fold of a data set, then report the mean and the spread over the folds.
 
 UCF-101 has three official splits; section 4.2 of the paper reports the mean over them (Table 3).
 """
@@ -15,15 +15,13 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from videocnn.clips import Dataset
 from videocnn.errors import VideoCNNError
 from videocnn.evaluate import Resampled, evaluate, mean_over_folds, read_scores, resample_folds
-from videocnn.evaluate.printing import CHANCE, FIGURES, counted, interval, percent
+from videocnn.evaluate.printing import CHANCE, FIGURES, counted, figure_text, figures_table, percent, print_lines
 from videocnn.files import write_json
 from videocnn.manifest import ManifestError, check_trainable
 from videocnn.runs import read_metrics, read_run
@@ -33,14 +31,14 @@ from videocnn.transfer.run import finetune
 
 
 class FoldError(VideoCNNError):
-    """A folder holds no folds, or folds that do not belong together."""
+    """A folder has no folds, or its folds do not match."""
 
 
 def find_folds(folder: str | os.PathLike) -> dict[str, Path]:
-    """Return the folds of a folder in their order: `fold1/manifest.csv`, or `fold1` as a folder of shards, and so on.
+    """Return the folds of a folder in order: `fold1/manifest.csv`, or `fold1` as a folder of shards, and so on.
 
     Raises:
-        FoldError: there are fewer than two.
+        FoldError: the folder has fewer than two.
     """
     found = {}
     for name in fold_names(folder):
@@ -68,24 +66,24 @@ def finetune_folds(
     quiet: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Fine-tune on every fold, measure each on its own test videos, and report mean and spread (Table 3).
+    """Fine-tune on every fold, evaluate each on its own test videos, and report mean and spread (Table 3).
 
     Args:
         network: as for `finetune`; the same for every fold.
-        folder: holds `fold1/manifest.csv`, `fold2/manifest.csv`, ..., or folders of shards of these names.
-        out: gets a run folder for every fold, `fold1`, `fold2`, ..., and `folds.json`.
+        folder: a folder with `fold1/manifest.csv`, `fold2/manifest.csv`, ..., or folders of shards with these names.
+        out: where a run folder for every fold (`fold1`, `fold2`, ...) and `folds.json` are written.
         num_clips: evenly spread clips of a test video (the paper: 50).
         num_views: crops and flips a clip.
-        resume: continue: finished folds are kept, one that was begun goes on, the others follow with its arguments.
-        overwrite: replace the runs that are in `out` already.
+        resume: keep finished folds, continue the unfinished one, and start the others with the same arguments.
+        overwrite: replace existing runs in `out`.
         quiet: print nothing.
         **options: other arguments of `finetune`.
 
     Returns:
-        What `summarize_folds` says of the folds.
+        The result of `summarize_folds`.
 
     Raises:
-        FoldError: there are no folds, they have other classes, or a class lacks training or test videos in one.
+        FoldError: no folds, folds with different classes, or a class without training or test videos in one of them.
         VideoCNNError: as for `finetune` and `evaluate`.
     """
     datasets = {name: Dataset.open(source) for name, source in find_folds(folder).items()}
@@ -105,7 +103,7 @@ def finetune_folds(
 
 @contextlib.contextmanager
 def traced_once_a_fold() -> Iterator[None]:
-    """Keep TensorFlow's advice on retracing away: every fold has a network of its own, which must be traced anew."""
+    """Silence TensorFlow's retracing warning: every fold builds a new network, which has to be traced."""
     logger = tf.get_logger()
 
     def is_other(record: logging.LogRecord) -> bool:
@@ -119,15 +117,17 @@ def traced_once_a_fold() -> Iterator[None]:
 
 
 def check_folds(manifests: Mapping[str, Any]) -> None:
-    """Raise `FoldError` unless all folds have the same classes, and training and test videos of each."""
+    """Raise `FoldError` unless all folds have the same classes, each with training and test videos."""
     (first, reference), *_ = manifests.items()
     for name, manifest in manifests.items():
         if manifest.class_names != reference.class_names:
             differing = ", ".join(sorted(set(manifest.class_names) ^ set(reference.class_names))[:5]) or "their order"
-            raise FoldError(f"{name} and {first} have other classes ({differing}); prepare all folds from one data set")
+            raise FoldError(
+                f"{name} and {first} have different classes ({differing}); prepare all folds from one data set"
+            )
         test = manifest.select("test")
         if not len(test):
-            raise FoldError(f"{name}: has no video of split 'test' to be measured on; prepare it with its test videos")
+            raise FoldError(f"{name}: has no test videos; prepare it with its test videos")
         try:
             check_trainable(manifest)
         except ManifestError as error:
@@ -143,7 +143,7 @@ def check_folds(manifests: Mapping[str, Any]) -> None:
 
 
 def arguments_of(out: Path) -> dict[str, Any]:
-    """Return the arguments that the runs in `out` were started with, none where there is no run yet."""
+    """Return the arguments that the runs in `out` were started with; an empty dictionary without a run."""
     for run in sorted(out.glob("fold*")):
         if (run / "run.json").is_file():
             stored = read_run(run)["arguments"]
@@ -152,7 +152,7 @@ def arguments_of(out: Path) -> dict[str, Any]:
 
 
 def measure(run: Path, dataset: Dataset, *, num_clips: int, num_views: int, quiet: bool = False) -> None:
-    """Evaluate a finished run on its test videos, unless the same weights were measured in the same way already."""
+    """Evaluate a finished run on its test videos, unless the same weights were already evaluated in the same way."""
     done = read_metrics(run).get("test", {})
     same = (done.get("num_clips"), done.get("num_views")) == (num_clips, num_views)
     if not same or (run / "metrics.json").stat().st_mtime_ns < (run / "model.keras").stat().st_mtime_ns:
@@ -170,7 +170,7 @@ def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, s
     Returns:
         `folds`, the figures of each by the name of its folder; `mean`, each figure's mean over the folds
         `{"value", "low", "high"}`; `spread`, their standard deviation over the folds (n - 1); `seen_videos`, how many
-        test videos the network had seen that was fine-tuned; chance, and what the figures rest on.
+        test videos the pretrained network had seen; chance levels, and the counts and settings of the evaluation.
     """
     results = {Path(run).name: read_metrics(run)[split] for run in runs}
     means = {name: figure.estimate() for name, figure in mean_figures(runs, split, seed=seed).items()}
@@ -192,34 +192,29 @@ def summarize_folds(runs: Sequence[str | os.PathLike], split: str = "test", *, s
 
 
 def seen_videos(run: Path) -> int:
-    """Return how many test videos of a run the network had seen that it was fine-tuned from, as far as is known."""
+    """Return how many test videos of a run its pretrained network was trained or validated on, as far as is known."""
     described = read_run(run) if (run / "run.json").is_file() else {}
     seen = (described.get("pretrained") or {}).get("seen") or {}
     return seen.get("test", {}).get("seen_videos", 0)
 
 
 def mean_figures(runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0) -> dict[str, Resampled]:
-    """Return each figure's mean over folds, over all videos and over draws of groups, for every fold its own draws.
+    """Return each figure's mean over the folds, over all videos and over draws of groups, independent in every fold.
 
-    The test videos of the folds are taken to be others in each, as UCF-101's are. The difference of two results, of
-    two networks on the same folds, is paired.
+    The test videos of the folds are taken to be disjoint, as UCF-101's are. The difference between two networks on
+    the same folds is paired.
     """
     folds = [read_scores(run, split) for run in runs]
     return {name: mean_over_folds(resample_folds(folds, name, seed=seed)) for name in FIGURES}
 
 
 def print_folds(result: dict[str, Any], *, console: Console | None = None) -> None:
-    """Print what `summarize_folds` found: a row a fold, the mean, the spread, chance."""
+    """Print the result of `summarize_folds`: one row per fold, then mean, spread and chance."""
     console = console or Console()
     names = ("video_hit_at_1", "video_hit_at_5", "mean_average_precision", "clip_hit_at_1")
-    table = Table(title=Text(f"split {result['split']}, % [95 % interval]"), title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("fold", overflow="fold")
-    for name in names:
-        table.add_column(FIGURES[name], justify="right", no_wrap=True)
+    table = figures_table(f"split {result['split']}, % [95 % interval]", ("fold",), names)
     for label, figures in [*result["folds"].items(), ("mean", result["mean"])]:
-        table.add_row(
-            Text(label), *(Text(f"{percent(figures[name]['value'])}\n{interval(figures[name])}") for name in names)
-        )
+        table.add_row(Text(label), *(figure_text(figures[name], percent) for name in names))
     table.add_row("spread", *(percent(result["spread"][name]) for name in names))
     chance = (percent(result[f"chance_hit_at_{k}"]) for k in (1, 5))
     table.add_row("chance", *chance, "", percent(result["chance_hit_at_1"]))
@@ -237,8 +232,7 @@ def print_folds(result: dict[str, Any], *, console: Console | None = None) -> No
     )
     if result["seen_videos"]:
         lines += (
-            f"warning: the network that was fine-tuned has seen {result['seen_videos']} of these "
+            f"warning: the pretrained network has seen {result['seen_videos']} of these "
             f"{result['num_videos']} videos in training or validation: the figures measure memory",
         )
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)
+    print_lines(lines, console)

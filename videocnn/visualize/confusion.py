@@ -1,7 +1,7 @@
-"""Which classes a network takes for which others, from the figures that a run folder keeps.
+"""Plot the confusion matrix of an evaluated run.
 
-Rows are true classes, columns the network's answers, each row adds up to 100 % (section 4.1 of the paper reads its
-confusions between similar sports the same way).
+Rows are true classes, columns predictions, and each row sums to 100 % (section 4.1 of the paper discusses confusions
+between similar sports).
 """
 
 from __future__ import annotations

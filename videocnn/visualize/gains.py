@@ -1,6 +1,6 @@
-"""What one network gains on another, class by class: change in average precision, its two ends (the paper's Table 2).
+"""Plot the change in average precision by class between two networks, largest gains and losses (the paper's Table 2).
 
-Kept scores of two run folders come in; both are measured on the same videos and the same draws of groups.
+Both runs are compared on the same videos and the same bootstrap draws of groups.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def plot_gains(
     Raises:
         PictureError: `num_classes` is below 1.
         ScoresError: a run has no kept scores of this split.
-        CompareError: the runs were evaluated on other data, classes or videos.
+        CompareError: the runs were evaluated on different data, classes or videos.
     """
     if num_classes < 1:
         raise PictureError(f"num_classes={num_classes}: give 1 class at either end or more")

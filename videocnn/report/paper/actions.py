@@ -29,7 +29,7 @@ def actions_table(
         runs: a run folder or a folder of folds for each regime.
         split: the split.
         seed: of the bootstrap; fold i draws with `seed + i`, counted from 0.
-        ungrouped: take every video for a source of its own where the manifest names no groups.
+        ungrouped: treat every video as its own group where the manifest names none.
 
     Raises:
         PaperTableError: classes that are not UCF-101's, and as `read_regimes` says.

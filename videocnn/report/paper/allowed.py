@@ -1,6 +1,6 @@
-"""Which of the paper's tables some runs allow: those are made, and of the others it is said what they need.
+"""Make every table of the paper that a set of runs allows, and say which runs the other tables need.
 
-Networks trained from random weights fill tables 1, 2 and speed, fine-tuned ones tables 3 and 4.
+Networks trained from random weights fill tables 1, 2 and speed; fine-tuned networks fill tables 3 and 4.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ NEEDS = {
 
 @dataclasses.dataclass(frozen=True)
 class Allowed:
-    """What can be made of some runs.
+    """The tables that a set of runs allows.
 
     Attributes:
         tables: the tables, in the paper's order.
-        refused: why there is no table although its runs are there, by the table's name.
-        needed: what the other tables would need, by their names.
-        left_out: why a run is in no table, by its folder.
+        refused: why a table could not be made from the runs it needs, by the table's name.
+        needed: the runs that the other tables need, by the table's name.
+        left_out: why a run is in none of the tables, by its folder.
     """
 
     tables: tuple[PaperTable, ...]
@@ -52,7 +52,7 @@ def allowed_tables(
         runs: run folders, and folders of `fold1`, `fold2`, ...; unfinished and unmeasured ones are left out.
         split: the split that they were evaluated on.
         seed: of the bootstrap.
-        ungrouped: take every video for a source of its own where the manifest names no groups.
+        ungrouped: treat every video as its own group where the manifest names none.
 
     Raises:
         PaperTableError: no run, or one twice.

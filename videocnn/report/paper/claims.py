@@ -1,7 +1,7 @@
-"""Every claim that the paper makes with its tables, in one place, and what our figures say of each.
+"""The claims that the paper makes about its tables, and whether our figures support each of them.
 
-A claim is supported where the interval of the paired difference lies on its side of zero, contradicted where it lies
-on the other, and cannot be tested here where it holds zero, where a run is missing, or where no interval could tell.
+A claim is supported if the interval of the paired difference lies on its side of zero, and contradicted if it lies on
+the other. It cannot be tested here if the interval contains zero, a run is missing, or no interval could decide.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ CLAIMS = (
     Claim("1", "Slow Fusion is better than Single-Frame", "section 4.1, table 1: video hit@1 60.9 against 59.3",
           _more(VIDEO, SLOW, SINGLE)),
     Claim("1", "... but by little", "section 4.1: by 1.6 points",
-          reason="how little is little is not a matter of an interval; read it off the row above"),
+          reason="an interval cannot say how little is little; see the row above"),
     Claim("1", "Slow Fusion is better than Early and Late Fusion", "section 4.1, table 1: 60.9 against 57.7 and 59.3",
           _more(VIDEO, SLOW, EARLY, LATE)),
     Claim("1", "Early Fusion is worse than Single-Frame", "table 1: 57.7 against 59.3", _more(VIDEO, SINGLE, EARLY)),
@@ -84,9 +84,9 @@ CLAIMS = (
           reason="no interval stands on one network's filters; `videocnn filters RUN` prints the share of colour and "
                  "the mean frequency of each stream: less colour and a higher one in the fovea would speak for it"),
     Claim("2", "Slow Fusion gains on classes of small, fast motion", "section 4.1, table 2: Juggling Club +.12",
-          reason="nothing in a run says which classes these are; read the rows"),
+          reason="a run does not record which classes these are; see the rows"),
     Claim("2", "Slow Fusion loses where the camera moves", "section 4.1, table 2: Road Racing -.07",
-          reason="nothing in a run says in which classes the camera moves; read the rows"),
+          reason="a run does not record in which classes the camera moves; see the rows"),
     Claim("3", "Fine-tuning the top three layers is better than the top layer alone",
           "section 4.2, table 3: 65.4 against 64.1", _more("accuracy", "top3", "top")),
     Claim("3", "Fine-tuning the top layer is better than fine-tuning all", "section 4.2, table 3: 64.1 against 62.2",
@@ -148,7 +148,7 @@ def judge(claim: Claim, figures: Figures, unit: str, labels: Mapping[str, str]) 
     sides = [side(estimate) for estimate in estimates]
     if claim.equal:
         outcome = CONTRADICTED if any(sides) else OPEN
-        basis += "" if any(sides) else ": no interval can show that two are equal"
+        basis += "" if any(sides) else ": no interval can show equality"
     else:
         outcome = SUPPORTED if min(sides) > 0 else CONTRADICTED if min(sides) < 0 else OPEN
     return Verdict(claim.text, claim.source, outcome, basis)

@@ -1,6 +1,6 @@
-"""Table 2: the classes in which slow fusion gains and loses most against single-frame, by average precision.
+"""Table 2: the classes in which slow fusion gains and loses most over single-frame, by average precision.
 
-Extremes among many classes are picked, so each change stands with its interval and the table warns of its reading.
+The table shows the extremes among many classes, so every change has an interval and a note warns of selection bias.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def classes_table(
         runs: one run of slow fusion and one of single-frame with the same stream, in any order.
         split: the split that both were evaluated on.
         seed: of the bootstrap.
-        ungrouped: take every video for a source of its own where the manifest names no groups.
+        ungrouped: treat every video as its own group where the manifest names none.
 
     Raises:
-        PaperTableError: other networks, or runs that cannot be read as `networks_table` says.
-        CompareError: other data or classes.
+        PaperTableError: runs of other networks, or runs that `networks_table` would refuse.
+        CompareError: different data or classes.
         ScoresError: a run was not evaluated on this split.
     """
     single, slow = pair(by_key(read_evaluated(name, split, ungrouped=ungrouped) for name in run_names(runs)))
@@ -120,17 +120,17 @@ def paper_change(name: str) -> float | None:
 
 
 def apart(change: Resampled) -> str:
-    """Return whether the interval of a change leaves zero out."""
+    """Return whether the interval of a change excludes zero."""
     estimate = change.estimate()
     return "-" if np.isnan(estimate.low) else "yes" if side(estimate) else "no"
 
 
 def warnings(changes: Sequence[Resampled]) -> list[str]:
-    """Return how far picked extremes can be believed."""
+    """Return notes on the selection bias of the two ends."""
     separated = sum(bool(side(change.estimate())) for change in changes)
     count = counted(len(changes), "class").replace("classs", "classes")
     return [
-        f"the interval leaves out 0 for {separated} of {count}; by luck alone about {0.05 * len(changes):.1f} would",
-        f"careful: the two ends are the extremes of {count}, picked by the very figure that is shown, so they "
-        "flatter; on other videos the same classes would change less",
+        f"the interval excludes 0 for {separated} of {count}; by chance alone about {0.05 * len(changes):.1f} would",
+        f"careful: the two ends are the extremes of {count}, selected by the figure that is shown, so they are "
+        "biased: on other videos the same classes would change less",
     ]

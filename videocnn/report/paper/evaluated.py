@@ -1,6 +1,6 @@
-"""Run folders for a table: read with all that a table needs to know of them, and refused where they do not fit.
+"""Read run folders for a table, and refuse runs that cannot be compared.
 
-A run must be finished and evaluated on the split; intervals are made by drawing groups, so the manifest must have some.
+A run must be finished and evaluated on the split; intervals are drawn over groups, so the manifest must have groups.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ NETWORK_KINDS = ("network", "fine-tuned")  # `kind` in run.json; absent in runs 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluatedRun:
-    """A finished run that was measured on a split.
+    """A finished run that was evaluated on a split.
 
     Attributes:
         name: the folder as it was given.
-        described: what `run.json` says.
-        metrics: what `metrics.json` says of the split.
+        described: content of `run.json`.
+        metrics: entry of the split in `metrics.json`.
         scores: the kept scores of the split.
     """
 
@@ -48,7 +48,7 @@ class EvaluatedRun:
 
     @property
     def weights(self) -> str:
-        """That it started from the weights of another run, in words; "" for random ones and for those of a regime."""
+        """A description of the weights it started from; "" for random weights and for fine-tuned runs."""
         file = self.arguments.get("weights")
         return f"was started from the weights in {file}" if file else ""
 
@@ -84,16 +84,16 @@ class EvaluatedRun:
 
 
 def network_label(key: str) -> str:
-    """Return what people call a row such as `"single_frame/multires"`."""
+    """Return the display name of a row such as `"single_frame/multires"`."""
     model, stream, *difference = key.split("/")
     return NETWORKS[model].title + STREAMS[stream] + (" on frame differences" if difference else "")
 
 
 def run_names(runs: Sequence[str | os.PathLike]) -> list[str]:
-    """Return the folders as they are shown, each once.
+    """Return the folders as they are displayed, without duplicates.
 
     Raises:
-        PaperTableError: none, or one twice.
+        PaperTableError: no run, or a duplicate run.
     """
     if not runs:
         raise PaperTableError("no run is given; name the run folders that the table is made from")
@@ -113,11 +113,11 @@ def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> Evalu
     Args:
         folder: the run folder.
         split: the split that it was evaluated on.
-        ungrouped: accept a manifest without groups, in which every video then counts as a source of its own.
+        ungrouped: accept a manifest without groups; every video then counts as its own group.
 
     Raises:
-        PaperTableError: the run is unfinished, its files do not belong together, or there are no groups.
-        RunError: the folder is no run.
+        PaperTableError: the run is unfinished, its files come from different evaluations, or there are no groups.
+        RunError: the folder is not a run.
         ScoresError: it was not evaluated on this split, or its scores are damaged.
     """
     described = read_run(folder)
@@ -145,7 +145,7 @@ def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> Evalu
         or kept.get("num_videos") != len(scores)
     ):
         raise PaperTableError(
-            f"{folder}: metrics.json and scores_{split}.npz are not of one evaluation; evaluate the run again"
+            f"{folder}: metrics.json and scores_{split}.npz come from different evaluations; evaluate the run again"
         )
     if not ungrouped and has_no_groups(scores):
         raise PaperTableError(

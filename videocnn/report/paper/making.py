@@ -1,4 +1,4 @@
-"""The paper's tables from run folders: our figures with their intervals beside the paper's, and what that says of it.
+"""Make the paper's tables from run folders: our figures and intervals beside the paper's, and verdicts on its claims.
 
 `make_table` returns plain data (`PaperTable`); `render` makes text, Markdown or CSV of it. NumPy only: nothing is run.
 """
@@ -45,11 +45,11 @@ def make_table(
         runs: run folders; for tables 3 and 4 also folders of `fold1`, `fold2`, ...
         split: the split that they were evaluated on.
         seed: of the bootstrap.
-        ungrouped: take every video for a source of its own where the manifest names no groups.
+        ungrouped: treat every video as its own group where the manifest names none.
 
     Raises:
-        PaperTableError: there is no such table, or the runs do not fit it.
-        VideoCNNError: a run cannot be read, or the runs are not of one data set.
+        PaperTableError: an unknown table, or runs that do not fit it.
+        VideoCNNError: a run cannot be read, or the runs were evaluated on different data.
 
     Example:
         >>> table = make_table("1", ["runs/single", "runs/slow"])

@@ -1,6 +1,6 @@
-"""Table 1: every network and stream on the same videos, clip hit@1, video hit@1 and hit@5, beside the paper's figures.
+"""Table 1: clip hit@1, video hit@1 and hit@5 of every network, stream and other scorer, beside the paper's figures.
 
-Rows of the paper that were not trained keep its figure and a dash; rows that it lacks are marked.
+Rows of the paper without a run of ours keep its figure and a dash; rows that the paper lacks are marked.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ LABELS = {
 def networks_table(
     runs: Sequence[str | os.PathLike], split: str = "test", *, seed: int = 0, ungrouped: bool = False
 ) -> PaperTable:
-    """Make Table 1 (section 4.1): one row a network and stream.
+    """Make Table 1 (section 4.1): one row per network and stream, or other scorer.
 
     Args:
-        runs: run folders, one a network and stream, evaluated on the same split of the same data.
+        runs: run folders, one per row, evaluated on the same split of the same data.
         split: the split.
         seed: of the bootstrap.
-        ungrouped: take every video for a source of its own where the manifest names no groups.
+        ungrouped: treat every video as its own group where the manifest names none.
 
     Raises:
-        PaperTableError: two runs of one row, a fine-tuned run, an unfinished one, a manifest without groups.
-        CompareError: other data or classes.
+        PaperTableError: two runs for one row, a fine-tuned or unfinished run, a manifest without groups.
+        CompareError: different data or classes.
         ScoresError: a run was not evaluated on this split.
     """
     found = by_key(read_evaluated(name, split, ungrouped=ungrouped) for name in run_names(runs))
@@ -73,8 +73,8 @@ def networks_table(
             data_note(first, left_out),
             interval_note([first], seed),
             CHANCE,
-            "paper: test videos of Sports-1M, 487 classes, 20 clips x 4 views; other data than ours, so compare "
-            "the order of rows and not their height",
+            "paper: test videos of Sports-1M, 487 classes, 20 clips x 4 views; different data, so compare the order "
+            "of rows, not their values",
             *average_notes(scores),
             *run_notes(chosen),
         ),
@@ -112,13 +112,13 @@ def rows(found: dict[str, EvaluatedRun], figures: dict[str, dict[str, Resampled]
 
 
 def chance_row(chance: dict[str, float]) -> Row:
-    """Return the row of the best blind answer."""
+    """Return the row of chance levels."""
     values = (chance["chance_hit_at_1"], chance["chance_hit_at_1"], chance["chance_hit_at_5"])
     return Row("chance", "chance", {name: Cell(value) for name, value in zip(HITS, values, strict=True)})
 
 
 def average_notes(scores: dict[str, Scores]) -> list[str]:
-    """Return what the row of the average is made of, or why it is empty."""
+    """Return which networks the average is taken over, or why it is empty."""
     missing = [LABELS[key] for key in AVERAGED if key not in scores]
     if missing:
         return [f"no CNN average: not measured: {', '.join(missing)}"]

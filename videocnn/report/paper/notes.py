@@ -1,6 +1,6 @@
-"""What every figure of a table rests on, for people: data, split, chance, views, seeds, settings and machine.
+"""Notes below a table: data, split, chance, views, seeds, settings and machine.
 
-Each function returns lines of text; what all runs share is said once, what differs is said of each run.
+Each function returns lines of text; what all runs share is stated once, what differs for each run.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def interval_note(scores: Sequence[Scores], seed: int) -> str:
         return "no intervals: all videos are of one group"
     drawn = "single videos (the manifest names no groups)" if all(map(has_no_groups, scores)) else "whole groups"
     return (
-        f"[ ]: 95 % intervals from {NUM_DRAWS} draws of {drawn}, seed {seed}; they cover the choice of videos, not the "
-        "luck of one training run"
+        f"[ ]: 95 % intervals from {NUM_DRAWS} draws of {drawn}, seed {seed}; they cover the choice of videos, not "
+        "the variation between training runs"
     )
 
 

@@ -1,7 +1,7 @@
-"""Tables 3 and 4 from fine-tuned runs: which regimes and folds there are, and Table 3, the accuracy of each regime.
+"""Read fine-tuned runs by regime and fold for Tables 3 and 4, and make Table 3: the accuracy of each regime.
 
-A regime is a run folder, or a folder of `fold1`, `fold2`, ... as `videocnn finetune` leaves them. All regimes stand on
-the same folds, and within a fold on the same videos.
+A regime is a run folder, or a folder of `fold1`, `fold2`, ... as written by `videocnn finetune`. All regimes are
+compared on the same folds, and within a fold on the same videos.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Regimes:
         return {regime: resample_folds([fold[regime] for fold in folds], name, seed=seed) for regime in self.runs}
 
     def notes(self, seed: int) -> list[str]:
-        """Return what the figures rest on, fold by fold."""
+        """Return the data and intervals of the figures, fold by fold."""
         return [
             *(
                 data_note(next(iter(scores.values())), self.left_out[fold], f", {fold}" if fold else "")
@@ -76,7 +76,7 @@ class Regimes:
         ]
 
     def chance(self) -> dict[str, float]:
-        """Return the hit@k of the best blind answer, mean over folds."""
+        """Return the chance level of hit@k, mean over folds."""
         return {
             f"chance_hit_at_{k}": float(np.mean([chance_level(scores.labels, k) for scores in self.of_folds]))
             for k in (1, 5)
@@ -87,7 +87,7 @@ def fold_folders(name: str) -> dict[str, str]:
     """Return the run folders of a regime by the name of their fold; a single run is a fold without a name.
 
     Raises:
-        PaperTableError: the folder is neither a run nor holds folds.
+        PaperTableError: the folder is neither a run nor a folder of folds.
     """
     folder = Path(name)
     if (folder / "run.json").is_file():
@@ -102,12 +102,12 @@ def fold_folders(name: str) -> dict[str, str]:
 
 
 def read_regimes(runs: Sequence[str | os.PathLike], split: str, *, ungrouped: bool = False) -> Regimes:
-    """Read fine-tuned runs and check that they belong into one table.
+    """Read fine-tuned runs and check that they can share a table.
 
     Raises:
-        PaperTableError: a run without a regime, a regime twice, other folds, networks or sources, a class that has
-            no video in a fold, folds that share videos.
-        CompareError: other data or classes within a fold.
+        PaperTableError: a run without a regime, a duplicate regime, different folds, networks or pretrained
+            weights, a class without a video in a fold, folds that share videos.
+        CompareError: different data or classes within a fold.
         ScoresError: a run was not evaluated on this split.
     """
     found: dict[str, dict[str, EvaluatedRun]] = {}
@@ -161,18 +161,18 @@ def check_alike(found: dict[str, dict[str, EvaluatedRun]], named: dict[str, str]
     if len(sources) > 1:
         first, second, *_ = sources.values()
         raise PaperTableError(
-            f"{first} and {second} started from other networks; fine-tune one network in every regime"
+            f"{first} and {second} started from different networks; fine-tune one network in every regime"
         )
 
 
 def check_folds(scores: dict[str, Scores]) -> None:
-    """Raise `PaperTableError` unless every fold has every class, and test videos of its own."""
+    """Raise `PaperTableError` unless every fold has all classes and no test video of another fold."""
     owner: dict[str, str] = {}
     names = next(iter(scores.values())).class_names
     for fold, part in scores.items():
         shown = fold or "the run"
         if part.class_names != names:
-            raise PaperTableError(f"{shown} has other classes than {next(iter(scores))}; prepare all folds alike")
+            raise PaperTableError(f"{shown} has different classes than {next(iter(scores))}; prepare all folds alike")
         absent = [n for n, has in zip(part.class_names, (part.labels > 0).any(axis=0), strict=True) if not has]
         if absent:
             raise PaperTableError(
@@ -183,7 +183,7 @@ def check_folds(scores: dict[str, Scores]) -> None:
         for path in part.paths:
             if path in owner:
                 raise PaperTableError(
-                    f"{owner[path]} and {fold} were both evaluated on {path}; folds test on other videos, so one "
+                    f"{owner[path]} and {fold} were both evaluated on {path}; folds have disjoint test videos, so one "
                     "of them is another's copy or its lists are wrong"
                 )
         owner |= dict.fromkeys(part.paths, fold)
@@ -198,7 +198,7 @@ def regimes_table(
         runs: a run folder or a folder of folds for each regime.
         split: the split.
         seed: of the bootstrap; fold i draws with `seed + i`, counted from 0, as `videocnn finetune` does.
-        ungrouped: take every video for a source of its own where the manifest names no groups.
+        ungrouped: treat every video as its own group where the manifest names none.
 
     Raises:
         VideoCNNError: as `read_regimes` says.

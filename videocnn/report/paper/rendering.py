@@ -1,6 +1,6 @@
-"""A table of the paper as text for the terminal, as Markdown, or as CSV with a line for each figure.
+"""Render a table of the paper as terminal text, as Markdown, or as CSV with one line per figure.
 
-Names of classes and runs stay the text that they are: nothing in them is taken for markup.
+Names of classes and runs are rendered literally: nothing in them is interpreted as markup.
 """
 
 from __future__ import annotations

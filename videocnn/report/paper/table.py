@@ -1,7 +1,7 @@
-"""A table of the paper as plain data: rows, columns and cells that hold our figure, its interval and the paper's.
+"""A table of the paper as plain data: rows, columns and cells with our figure, its interval and the paper's figure.
 
-Builders make it from run folders; text, Markdown and CSV, and whatever else shows it, are made from it. Every string
-is text and never markup; `plain` turns the whole into values that JSON can hold.
+It is made from run folders, and rendered as text, Markdown, CSV or HTML. Every string is literal text, never markup;
+`plain` converts the table to JSON values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ UNITS = {
 
 
 class PaperTableError(VideoCNNError):
-    """Runs from which a table of the paper cannot be made."""
+    """A table of the paper cannot be made from these runs."""
 
 
 @dataclasses.dataclass(frozen=True)
