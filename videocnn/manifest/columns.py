@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import array
 import functools
+import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,15 +63,7 @@ class Videos(Sequence):
     def __getitem__(self, row: Any) -> Any:
         if isinstance(row, slice):
             return self.take(np.arange(len(self))[row])
-        path, code = self.path(row), self.group_codes[row]
-        return Video(
-            path,
-            self.labels(row),
-            SPLITS[self.splits[row]],
-            path if code == ALONE else self.group_names[code],
-            int(self.num_frames[row]) or None,
-            None if math.isnan(self.fps[row]) else float(self.fps[row]),
-        )
+        return Video(*next(self.values([row])))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (Videos, tuple)):
@@ -83,9 +76,20 @@ class Videos(Sequence):
         """Return the path of a row."""
         return self.paths[self.spans[row, 0] : self.spans[row, 1]].decode("utf-8", "surrogatepass")
 
-    def labels(self, row: int) -> tuple[str, ...]:
-        """Return the labels of a row."""
-        return tuple(self.label_names[code] for code in self.label_codes[self.spans[row, 2] : self.spans[row, 3]])
+    def values(self, rows: Sequence[int]) -> Iterator[tuple]:
+        """Yield path, labels, split, group, number of frames and frame rate of some rows, quicker than one by one."""
+        columns = (self.spans, self.splits, self.group_codes, self.num_frames, self.fps)
+        for (start, end, first, last), split, code, num_frames, fps in zip(
+            *(column[rows].tolist() for column in columns), strict=True
+        ):
+            path = self.paths[start:end].decode("utf-8", "surrogatepass")
+            labels = tuple([self.label_names[code] for code in self.label_codes[first:last].tolist()])
+            group = path if code == ALONE else self.group_names[code]
+            yield path, labels, SPLITS[split], group, num_frames or None, None if fps != fps else fps
+
+    def __iter__(self) -> Iterator[Video]:
+        for first in range(0, len(self), 4096):
+            yield from itertools.starmap(Video, self.values(range(first, min(first + 4096, len(self)))))
 
     def take(self, rows: np.ndarray) -> Videos:
         """Return some rows, in the order of `rows`; names, paths and labels are shared, not copied."""

@@ -111,11 +111,10 @@ class Manifest:
         digest = hashlib.sha256(f"[{json.dumps(list(self.class_names))}, [".encode("ascii"))
         for first in range(0, len(order), 4096):  # written in pieces, as one list would be
             rows = []
-            for row in order[first : first + 4096]:
-                video = self.videos[row]
-                group = "" if video.group == video.path else video.group
-                measured = [None if value is None else float(value) for value in (video.num_frames, video.fps)]
-                rows.append([names[row], sorted(video.labels), video.split, group, *measured])
+            for row, values in zip(piece := order[first : first + 4096], self.videos.values(piece), strict=True):
+                path, labels, split, group, num_frames, fps = values
+                measured = [None if value is None else float(value) for value in (num_frames, fps)]
+                rows.append([names[row], sorted(labels), split, "" if group == path else group, *measured])
             digest.update((", " * (first > 0) + json.dumps(rows)[1:-1]).encode("ascii"))
         digest.update(b"]]")
         return digest.hexdigest()

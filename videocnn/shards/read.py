@@ -143,7 +143,7 @@ def open_shards(folder: str | os.PathLike, *, verify: bool = False) -> Shards:
         hashes.append(str(table["sha256"]))
     if index["hash"] != total_hash(index, hashes):
         raise ShardError(f"{folder}: its files do not belong together (another hash than in index.json)")
-    manifest = dataclasses.replace(whole, videos=tuple(video for video in whole.videos if video.path in records))
+    manifest = whole.take(np.array([row for row in range(len(whole)) if whole.videos.path(row) in records], np.int64))
     return Shards(
         folder, manifest, whole, skips, tuple(index["frame_size"]), records, index["num_shards"], index["hash"]
     )
