@@ -95,7 +95,7 @@ def test_absent_files_and_empty_folders(model, tmp_path):
     (prediction,) = predict(model, tmp_path / "absent.mp4", **QUICK)
     assert "absent.mp4" in prediction.error
     (tmp_path / "empty").mkdir()
-    with pytest.raises(PredictError, match="empty: there is no video in this folder"):
+    with pytest.raises(PredictError, match="empty: no video files"):
         predict(model, tmp_path / "empty")
     with pytest.raises(PredictError, match="nothing to predict"):
         predict(model, [])

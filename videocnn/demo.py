@@ -1,4 +1,4 @@
-"""`videocnn demo`: the whole line in a few minutes, on videos that the package renders itself.
+"""`videocnn demo`: the whole workflow in a few minutes, on rendered toy videos.
 
 Toy videos -> shards -> two networks trained -> evaluation -> one table -> pictures -> the labels of one file. The toy
 classes come in pairs; three pairs differ by motion alone, so that the paper's question (section 3.1: what does a
@@ -38,10 +38,10 @@ class DemoError(VideoCNNError):
 
 
 def demo(out: str | os.PathLike, *, minutes: float = 1.25, overwrite: bool = False, seed: int = 0) -> dict[str, Any]:
-    """Run the whole line on toy videos and say at each step which command does the same.
+    """Run the whole workflow on toy videos, printing the equivalent command before each step.
 
     Args:
-        out: folder for everything that is made.
+        out: output folder.
         minutes: training time of each of the two networks.
         overwrite: replace an earlier demo in `out`.
         seed: of the videos and of the training.
@@ -84,17 +84,17 @@ def demo(out: str | os.PathLike, *, minutes: float = 1.25, overwrite: bool = Fal
     step(console, f"videocnn report {runs[0]} {runs[1]} --out {out}/report.html")
     write_report(runs, out / "report.html")
     console.print(
-        f"\n{out}/toy: videos and manifest.csv\n{out}/shards: the same, quicker to read\n"
+        f"\n{out}/toy: videos and manifest.csv\n{out}/shards: the same videos, faster to read\n"
         f"{runs[0]}, {runs[1]}: networks, histories, scores\n"
-        f"{out}/filters.png, predictions.png, curves.png: what was learnt, what it says, how it went\n"
-        f"{out}/report.html: all of it on one page, for a browser",
+        f"{out}/filters.png, predictions.png, curves.png: first-layer filters, predictions, training curves\n"
+        f"{out}/report.html: all of it on one page",
         highlight=False,
     )
     return result
 
 
 def clear(out: Path, *, overwrite: bool) -> None:
-    """Make room for the demo; only what a demo wrote is removed."""
+    """Empty the output folder; only files written by an earlier demo are removed."""
     if not out.is_dir() or not any(out.iterdir()):
         return
     ours = {"toy", "shards", *NETWORKS, "filters.png", "predictions.png", "curves.png", "report.html"}
@@ -108,7 +108,7 @@ def clear(out: Path, *, overwrite: bool) -> None:
 
 
 def step(console: Console, command: str) -> None:
-    """Show the command that does what follows."""
+    """Print the command equivalent to the next step."""
     console.print(f"\n$ {command}", style="bold", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -138,7 +138,7 @@ def print_pairs(console: Console, result: dict[str, dict[str, Estimate]]) -> Non
 
 
 def draw(out: Path, runs: list[Path], manifest: Manifest) -> None:
-    """Write the three pictures."""
+    """Write the three figures."""
     network = load_network(runs[1])
     save_figure(plot_filters(network), out / "filters.png")
     save_figure(plot_curves(runs, over="minutes"), out / "curves.png")

@@ -1,4 +1,4 @@
-"""Whether an exported network says what the Keras one says: clips and both networks in, the largest difference out."""
+"""Compare an exported network with the Keras network on clips: the largest difference of a probability."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RANDOM = "random"
 
 
 class ExportError(VideoCNNError):
-    """A network cannot be exported, or what was written does not say what the network says."""
+    """A network cannot be exported, or the exported network computes something else."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,8 @@ class CheckClips:
 
     Attributes:
         values: float32 `(clips, time, height, width, 3)`, prepared for the network.
-        origin: where they come from, for people.
-        real: whether they are of videos.
+        origin: where they come from, in words.
+        real: whether they come from videos.
     """
 
     values: np.ndarray

@@ -1,7 +1,7 @@
-"""Export: a run folder or a `.keras` file goes in, a folder comes out that others can serve the network from.
+"""Export a trained network to a folder from which it can be served without Keras.
 
 The folder holds the network in one of three formats, `clip.json` (how it is fed) and, where the run has one, the
-model card. It appears once its scores on clips have been found to be those of the Keras network, or not at all.
+model card. It is written only if its scores on clips match those of the Keras network.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ GUIDE = "clip.json"
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What an export left.
+    """An exported network.
 
     Attributes:
-        folder: where it is.
+        folder: its folder.
         file: the network, or the file that marks its folder as a SavedModel.
         check: what `clip.json` says of the check: `clips`, `real_videos`, `largest_difference`, `tolerance`, ...
     """
@@ -67,8 +67,8 @@ def export(
         check: video files or folders to compare on, or `["random"]` for random pixels; by default videos of the
             run's data, those of its split test if there are any.
         licence: what others may do with the weights; stated in `clip.json`, and in the run's model card from now on.
-        overwrite: replace an export that is there.
-        seed: of random pixels.
+        overwrite: replace an existing export.
+        seed: of the random pixels.
 
     Returns:
         The folder and what the comparison found.

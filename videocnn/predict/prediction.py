@@ -1,7 +1,7 @@
-"""Any video files in, the names of what they show out; one `.keras` file is all that is needed.
+"""Class probabilities of video files; one `.keras` file is all that is needed.
 
 Files are scored as in evaluation (section 4 of the paper: views -> clip -> video), so that a file of the test split
-gets the scores that `evaluate` gave it. One bad file does not keep the others from being predicted.
+gets the scores that `evaluate` gave it. An unreadable file does not stop the others from being predicted.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from videocnn.video import probe
 
 
 class PredictError(VideoCNNError):
-    """There is nothing to predict."""
+    """There is nothing to predict, or an argument is invalid."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """What one file shows.
+    """The predicted classes of one file.
 
     Attributes:
-        path: the file, as it was given or found.
+        path: the file, as given or found.
         labels: `(class name, probability)`, best first; empty where the file could not be read.
         error: why not, or None.
     """
@@ -56,25 +56,25 @@ def predict(
     hold_last: bool = False,
     quiet: bool = True,
 ) -> list[Prediction]:
-    """Name what videos show.
+    """Predict the classes of videos.
 
     Args:
         model: a network, a `.keras` file or a run folder.
         paths: files and folders; of a folder every video file in it and below it, by name.
-        top: how many names a file, at most all.
-        num_clips: evenly spread clips a video.
-        num_views: crops and flips a clip, 1 to 10.
-        batch_size: views that the network sees at once.
-        hold_last: repeat the last frame of a video that is too short for a clip, instead of refusing it.
-        quiet: no progress line on standard error.
+        top: number of classes per file.
+        num_clips: evenly spaced clips per video.
+        num_views: crops and flips per clip, 1 to 10.
+        batch_size: views per batch.
+        hold_last: pad a video too short for a clip by repeating its last frame, instead of rejecting it.
+        quiet: show no progress on standard error.
 
     Returns:
-        One prediction a file, in the order of `paths`; a file that cannot be used has its reason in `error`.
+        One prediction per file, in the order of `paths`; for an unusable file `error` gives the reason.
 
     Raises:
         SavedNetworkError: `model` is no network of this package.
         PredictError: no path, or a folder without a video.
-        EvaluationError: the network gives no probabilities.
+        EvaluationError: the outputs of the network are not probabilities.
         VideoCNNError: an argument is impossible.
 
     Example:
@@ -121,12 +121,10 @@ def find_files(paths: Sequence[str | os.PathLike]) -> list[str]:
         inside = list(map(str, files_below(path)))
         if not inside:
             kinds = ", ".join(EXTENSIONS[:4])
-            raise PredictError(
-                f"{path}: there is no video in this folder; they are known by their names ({kinds}, ...)"
-            )
+            raise PredictError(f"{path}: no video files in this folder or below (recognised by suffix: {kinds}, ...)")
         files += inside
     if not files:
-        raise PredictError("there is nothing to predict: give one video file or folder at least")
+        raise PredictError("nothing to predict: give at least one video file or folder")
     return files
 
 
@@ -137,9 +135,9 @@ def _key(file: str) -> str:
 def probe_files(
     files: Sequence[str], spec: ClipSpec, *, hold_last: bool, quiet: bool
 ) -> tuple[dict[str, Video], dict[str, str]]:
-    """Measure files for clips of a network: usable ones as rows of a manifest, others with their reasons.
+    """Probe files for clips of a network: usable ones as rows of a manifest, others with the reason.
 
-    Both results go by absolute path, so that a file that was named twice is read once.
+    Both results are keyed by absolute path, so that a file named twice is read once.
     """
 
     def measured(file: str) -> Video:

@@ -1,4 +1,4 @@
-"""Class scores over the time of a long video: a clip slides along it, and the network looks at one every half second.
+"""Class scores over time in a long video: a sliding clip, scored every half second by default.
 
 The video is decoded once, from beginning to end, and never held in memory. Clips are sampled as the network was
 trained on them (section 4 of the paper), with the centre view alone.
@@ -28,17 +28,17 @@ STEP_SECONDS = 0.5
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Timeline:
-    """What a network said along one video.
+    """Class scores over time in one video.
 
     Attributes:
-        path: the video, as it was given or found.
+        path: the video, as given or found.
         class_names: names of the columns of `scores`.
         start_seconds: float64 `(num_clips,)`, when each clip begins, counted as players do.
         end_seconds: float64 `(num_clips,)`, when its last frame disappears.
         scores: float32 `(num_clips, num_classes)`, the class probabilities of each clip.
         duration_seconds: when the video's last frame disappears.
         num_frames: frames of the video.
-        step_seconds: from one clip to the next, as asked for.
+        step_seconds: from one clip to the next.
         spec: how the network's clips are sampled.
     """
 
@@ -55,7 +55,7 @@ class Timeline:
     def best(self, top: int | None = None) -> list[int]:
         """Return the numbers of the `top` classes that score highest in any clip, the highest first; all by default."""
         if top is not None and top < 1:
-            raise PredictError(f"top={top}: ask for one class at least")
+            raise PredictError(f"top={top}: give 1 or more")
         return np.argsort(-self.scores.max(axis=0), kind="stable")[:top].tolist()
 
 
@@ -74,15 +74,15 @@ def score_timeline(
         model: a network, a `.keras` file or a run folder.
         path: the video; it is read once, from beginning to end.
         step_seconds: from one clip's beginning to the next one's; clips overlap where they last longer.
-        batch_size: clips that the network sees at once.
-        hold_last: repeat the last frame of a video that is too short for a clip, instead of refusing it.
-        quiet: no progress line on standard error.
+        batch_size: clips per batch.
+        hold_last: pad a video too short for a clip by repeating its last frame, instead of rejecting it.
+        quiet: show no progress on standard error.
 
     Raises:
         SavedNetworkError: `model` is no network of this package.
         VideoError: the file cannot be read, or is damaged anywhere.
         PredictError: it is too short for a clip, or an argument is impossible.
-        EvaluationError: the network gives no probabilities.
+        EvaluationError: the outputs of the network are not probabilities.
 
     Example:
         >>> timeline = score_timeline("runs/slow/model.keras", "match.mp4")
@@ -126,7 +126,7 @@ def score_timeline(
 
 
 class Watched:
-    """Frames that pass, counted."""
+    """Frames passed on, while counting them and noting when the last one ends."""
 
     def __init__(self, frames: Iterable[TimedFrame]):
         self.frames = frames

@@ -1,7 +1,6 @@
-"""One page about one run or several: figures beside chance and the paper's, curves, confusions, filters, examples.
+"""The HTML report of one or more runs: metrics, learning curves, confusion matrices, filters, examples.
 
-Made from what run folders keep; nothing is trained or evaluated. A run that is unfinished or not evaluated has a page
-as well, which says so.
+It is made from the run folders; nothing is trained or evaluated. Unfinished and unevaluated runs are marked as such.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ NUM_EXAMPLES = 6
 
 
 class ReportError(VideoCNNError):
-    """A report cannot be made of what was given."""
+    """A report cannot be made from the given runs."""
 
 
 def write_report(
@@ -42,13 +41,13 @@ def write_report(
     seed: int = 0,
     ungrouped: bool = False,
 ) -> Path:
-    """Write a page about runs; it holds all of its pictures and needs no network.
+    """Write a self-contained HTML report of runs.
 
     Args:
-        runs: run folders, or folders of `fold1`, `fold2`, ..., in the order in which they are to be shown.
+        runs: run folders, or folders of `fold1`, `fold2`, ..., in display order.
         out: the HTML file.
-        split: whose figures and examples are shown; by default test, or what there is.
-        num_examples: example videos a run, half of them right and half wrong answers.
+        split: the split to report; by default test, if evaluated, else any other.
+        num_examples: example videos per run, half of them classified correctly and half incorrectly.
         seed: of the bootstrap that compares runs.
         ungrouped: in the paper's tables, take every video for a source of its own where the manifest names no groups.
 
@@ -67,13 +66,13 @@ def write_report(
     folders = [folder for name in given for folder in run_folders(name)]
     out = Path(out)
     if not folders:
-        raise ReportError("there is nothing to report: give one run folder at least")
+        raise ReportError("nothing to report: give at least one run folder")
     if len({os.path.realpath(folder) for folder in folders}) < len(folders):
         raise ReportError(f"a run is named twice among {', '.join(map(str, folders))}; name each once")
     if num_examples < 0:
         raise ReportError(f"num_examples={num_examples}: give 0 or more")
     if not out.parent.is_dir():
-        raise ReportError(f"{out}: the folder {out.parent} is not there; make it or write elsewhere")
+        raise ReportError(f"{out}: the folder {out.parent} does not exist; create it or choose another --out")
     records = [read_record(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
     chosen = common_split(records, split)
     groups = on_same_data(records, chosen)

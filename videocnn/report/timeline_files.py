@@ -1,6 +1,6 @@
-"""Timelines of many videos, each as a table (CSV), as values (JSON), as a picture and as a page that plays the video.
+"""Timelines of many videos: a CSV file, a JSON file, a figure and an HTML page with the video for each.
 
-One bad file does not keep the others from being scored.
+An unreadable file does not stop the others from being scored.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ NUM_CURVES = 5
 
 @dataclasses.dataclass(frozen=True)
 class TimelineFiles:
-    """What was written about one video.
+    """The files written for one video.
 
     Attributes:
-        path: the video, as it was given or found.
-        files: what was written: table, values, picture and page.
+        path: the video, as given or found.
+        files: CSV, JSON, figure and page, as far as they were written.
         error: why something is missing, or None.
     """
 
@@ -57,7 +57,7 @@ def predict_timelines(
     embed_limit: float = EMBED_LIMIT,
     quiet: bool = True,
 ) -> list[TimelineFiles]:
-    """Score videos over their time and write for each a table, its values, a picture and a page with the video in it.
+    """Score videos over time and write a CSV file, a JSON file, a figure and an HTML page for each.
 
     Arguments that are not described here are those of `score_timeline`.
 
@@ -66,7 +66,7 @@ def predict_timelines(
         out: the folder for `<name>.csv`, `.json`, `.png` and `.html`.
         top: classes in the table and the curves, those that score highest at any time; by default all in the table
             and five in the curves.
-        link: the page links to the video instead of holding it.
+        link: link to the video instead of embedding it.
         embed_limit: largest video in MiB that a page holds; of larger ones it holds a smaller copy.
 
     Returns:
@@ -79,9 +79,9 @@ def predict_timelines(
     network = model if isinstance(model, keras.Model) else load_network(model)
     files = find_files([paths] if isinstance(paths, (str, os.PathLike)) else paths)
     if top is not None and top < 1:
-        raise PredictError(f"top={top}: ask for one class at least")
+        raise PredictError(f"top={top}: give 1 or more")
     if not 0 < step_seconds < float("inf"):
-        raise PredictError(f"step_seconds={step_seconds}: a clip every so many seconds, more than 0")
+        raise PredictError(f"step_seconds={step_seconds}: give a number of seconds greater than 0")
     if not embed_limit > 0:
         raise PredictError(f"embed_limit={embed_limit}: give MiB, more than 0, or link the videos")
     folder = Path(out)
