@@ -79,12 +79,12 @@ def test_a_long_caption_is_not_cut():
     ("arguments", "message"),
     [
         (([],), "no clip"),
-        ((np.zeros((4, 4, 3), np.uint8),), "give uint8 frames"),
+        ((np.zeros((4, 4, 3), np.uint8),), "uint8 frames"),
         ((np.zeros((2, 4, 4, 3), np.float32),), "float32"),
         ((np.zeros((0, 4, 4, 3), np.uint8),), "no frame"),
         ((np.zeros((2, 4, 4, 3), np.uint8), 10, ["a", "b"]), "2 captions for 1 clips"),
-        ((np.zeros((2, 4, 4, 3), np.uint8), 0), "fps is 0"),
-        ((np.zeros((2, 4, 4, 3), np.uint8), 10, None, 0), "scale is 0"),
+        ((np.zeros((2, 4, 4, 3), np.uint8), 0), "fps=0"),
+        ((np.zeros((2, 4, 4, 3), np.uint8), 10, None, 0), "scale=0"),
     ],
 )
 def test_what_cannot_be_shown(arguments, message):
@@ -93,5 +93,5 @@ def test_what_cannot_be_shown(arguments, message):
 
 
 def test_other_suffixes_are_refused(tmp_path):
-    with pytest.raises(PictureError, match=r"name it \.png or \.gif"):
+    with pytest.raises(PictureError, match=r"\.png or \.gif"):
         film(clip(2)).save(tmp_path / "film.mp4")

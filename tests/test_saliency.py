@@ -193,13 +193,13 @@ def test_an_average_has_a_gradient_and_no_layer_of_its_own():
 
 def test_what_cannot_be_explained():
     network, clip = colour_network(), random_clip(3, 16, 20)
-    with pytest.raises(PictureError, match="no class 'pink'; its 3 classes are red, green, blue"):
+    with pytest.raises(PictureError, match=r"'pink'.* red, green, blue"):
         saliency(network, clip, "pink")
     with pytest.raises(PictureError, match="reduce='mean'"):
         saliency(network, clip, reduce="mean")
     with pytest.raises(PictureError, match=r"has the shape \(3, 20, 20, 3\)"):
         saliency(network, random_clip(3, 20, 20))
-    with pytest.raises(PictureError, match="give the clip"):
+    with pytest.raises(PictureError, match=r"\(.*\).*\(.*\)"):
         plot_saliency(random_clip(2, 16, 20), saliency(network, clip))
 
 

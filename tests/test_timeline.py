@@ -213,7 +213,7 @@ def test_curves_stand_at_the_middle_of_clips():
 def test_a_single_clip_is_a_line(tmp_path):
     figure = plot_timeline(np.array([0.0]), np.array([0.5]), np.array([[0.2]]), ["a"])
     np.testing.assert_allclose(figure.axes[0].lines[0].get_xdata(), [0, 0.5])
-    with pytest.raises(PictureError, match="one at least"):
+    with pytest.raises(PictureError, match="at least one"):
         plot_timeline(np.zeros(0), np.zeros(0), np.zeros((0, 1)), ["a"])
 
 

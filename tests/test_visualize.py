@@ -124,7 +124,7 @@ def test_a_prediction_that_failed_has_no_bars():
 def test_as_many_strips_as_predictions():
     with pytest.raises(PictureError, match="1 strips, 2 predictions"):
         plot_predictions([np.zeros((1, 8, 8, 3), np.uint8)], [[], []])
-    with pytest.raises(PictureError, match="one at least"):
+    with pytest.raises(PictureError, match="at least one"):
         plot_predictions([], [])
 
 
@@ -173,7 +173,7 @@ def test_curves_over_minutes(run):
     figure = plot_curves([run], over="minutes")
     np.testing.assert_allclose(figure.axes[0].lines[1].get_xydata(), [[1, 1.8], [1.5, 1.7]])
     assert figure.axes[0].get_xlabel() == "minutes"
-    with pytest.raises(PictureError, match="'hours' is unknown"):
+    with pytest.raises(PictureError, match="'hours'"):
         plot_curves(run, over="hours")
 
 
@@ -208,7 +208,7 @@ def test_figures_are_saved_whole(run, tmp_path):
         picture.load()
         assert picture.size == (1350, 540)
     save_figure(figure, tmp_path / "curves.svg")
-    with pytest.raises(PictureError, match=r"x\.doc: .*name it \.png"):
+    with pytest.raises(PictureError, match=r"x\.doc: .*\.png"):
         save_figure(figure, tmp_path / "x.doc")
     with pytest.raises(WriteError, match="absent"):
         save_figure(figure, tmp_path / "absent" / "x.png")

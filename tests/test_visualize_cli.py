@@ -89,15 +89,15 @@ def test_neighbours_are_printed(work, tmp_path):
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("saliency colour v0.mp4 --class pink", "no class 'pink'"),
+        ("saliency colour v0.mp4 --class pink", "class 'pink'"),
         ("clip colour v0.mp4 --start 12", "no clip begins at frame 12; give 0 to 11"),
         ("clip colour absent.mp4", "absent.mp4"),
-        ("activations colour v0.mp4", "no convolutions of its own"),
-        ("confusion colour --split val", "no figures of split 'val'"),
-        ("gains colour colour", "named twice"),
+        ("activations colour v0.mp4", "no convolutions"),
+        ("confusion colour --split val", "split 'val'"),
+        ("gains colour colour", "given twice"),
         ("curves .", "no history.csv"),
         ("predictions colour manifest.csv --split val", "it has no videos"),
-        ("confusion colour --out colour/x.doc", "name it .png"),
+        ("confusion colour --out colour/x.doc", "x.doc"),
     ],
 )
 def test_errors_are_one_line(work, monkeypatch, command, says):

@@ -86,10 +86,10 @@ def test_many_classes_keep_their_names_and_lose_their_cells(tmp_path):
 def test_confusion_needs_an_evaluated_run(tmp_path):
     with pytest.raises(PictureError, match="no such run folder"):
         plot_confusion(tmp_path / "absent")
-    with pytest.raises(PictureError, match="no figures of split 'test'; run `videocnn evaluate"):
+    with pytest.raises(PictureError, match="split 'test'; run `videocnn evaluate"):
         plot_confusion(tmp_path)
     (tmp_path / "metrics.json").write_text('{"val": {}}')
-    with pytest.raises(PictureError, match=r"split 'test' \(only of val\)"):
+    with pytest.raises(PictureError, match=r"split 'test' \(only for val\)"):
         plot_confusion(tmp_path)
     with pytest.raises(PictureError, match="no confusion matrix"):
         plot_confusion(tmp_path, "val")
@@ -142,7 +142,7 @@ def test_gains_as_bars(tmp_path):
 
 def test_gains_of_runs_that_do_not_belong_together(tmp_path):
     one = write_run(tmp_path / "one", ranked(FIRST))
-    with pytest.raises(PictureError, match="named twice"):
+    with pytest.raises(PictureError, match="given twice"):
         plot_gains(one, f"{one}/")
     with pytest.raises(PictureError, match="num_classes=0"):
         plot_gains(one, one, num_classes=0)

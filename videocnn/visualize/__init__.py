@@ -1,7 +1,7 @@
-"""Pictures of what was learnt and of what a network looks at; each function returns a matplotlib `Figure`.
+"""Plots of trained networks, clips and results; each function returns a matplotlib `Figure`.
 
-Figures are made without pyplot: nothing is shown, no window or global state is touched, any thread may draw. Colours
-are told apart by colour-blind readers, and no fact is told by colour alone.
+Figures are built without pyplot: nothing is displayed, no global state is changed, and drawing is thread-safe. The
+palette is colour-blind friendly, and no information is conveyed by colour alone.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""What each layer of a network makes of one clip: its strongest feature maps, step by step in time.
+"""Plot the strongest feature maps of every convolution for one clip.
 
-A network and a clip come in; one row of maps a layer and step comes out (section 3.1 of the paper: where the networks
-fuse time, steps become fewer).
+Takes a network and a clip; each layer gets one row of maps per time step. The number of steps shrinks where a network
+fuses information over time (section 3.1 of the paper).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from videocnn.visualize.clip import Clip, change_pictures, network_input, stream
 from videocnn.visualize.strip import draw_strip, shown_frames
 from videocnn.visualize.towers import frames_seen, tower_layers
 
-INCH = 0.8  # a map's width
-PIXELS = 48  # at least, in a map's width: small maps are enlarged, so that gaps are alike
+INCH = 0.8  # width of a map
+PIXELS = 48  # minimum width of a map; smaller maps are enlarged so that all gaps look the same
 GAP = 3  # pixels between maps
 
 
 def layer_activations(model: keras.Model, clip: Clip) -> dict[str, np.ndarray]:
-    """Return the outputs of a network's convolutions for a clip, by layer name.
+    """Return the outputs of a network's convolutions for a clip, keyed by layer name.
 
     Returns:
         float32 `(steps, height, width, filters)`, after ReLU.
@@ -38,24 +38,25 @@ def layer_activations(model: keras.Model, clip: Clip) -> dict[str, np.ndarray]:
 
 
 def plot_activations(model: keras.Model, clip: Clip, *, num_maps: int = 8) -> Figure:
-    """Draw the strongest feature maps of every convolution, one row a step in time, under the clip itself.
+    """Plot the strongest feature maps of every convolution, one row per time step, below the clip itself.
 
-    A layer's maps are the same filters in all its rows: those with the largest mean over the clip, the strongest
-    first. One scale of colours serves a layer; its end is written beside it.
+    All rows of a layer show the same filters: those with the largest mean activation over the clip, in descending
+    order. Each layer has its own colour scale, whose maximum is given in the layer's title.
 
     Args:
         model: one of the four networks, with any stream.
-        clip: from `read_clip`.
-        num_maps: most maps a layer.
+        clip: a clip returned by `read_clip`.
+        num_maps: maximum number of maps per layer.
 
     Returns:
-        A figure with one axes for the frames and one a layer, fovea left of context.
+        A figure with one axes for the frames and one per layer, with the fovea stream to the left of the context
+        stream.
 
     Raises:
         PictureError: the model has no convolutions of its own, the clip does not fit it, or `num_maps` is below 1.
     """
     if num_maps < 1:
-        raise PictureError(f"num_maps={num_maps}: give 1 map a layer or more")
+        raise PictureError(f"num_maps={num_maps}: must be at least 1")
     towers, values, inputs = tower_layers(model), layer_activations(model, clip), stream_frames(model, clip)
     chosen = {stream: shown_frames(len(inputs[stream]), num_maps) for stream in towers}
     heights = [[len(values[layer.name]) * _shape(values[layer.name]) for layer in tower] for tower in towers.values()]
@@ -78,8 +79,8 @@ def plot_activations(model: keras.Model, clip: Clip, *, num_maps: int = 8) -> Fi
 
 
 def place_rows(heights: list[float], width: float, columns: int) -> tuple[Figure, list[list[Axes]]]:
-    """Return a figure and its axes, column by column, placed in inches, so that all maps are of one size."""
-    left, above, top = 1.05, 0.45, 0.1  # room for the names of steps, for a layer's title and captions, for the title
+    """Return a figure and its axes by column, positioned in inches so that all maps have the same size."""
+    left, above, top = 1.05, 0.45, 0.1  # room for step labels, for a layer's title and captions, for the figure's title
     size = columns * (left + width) + 0.15, top + sum(heights) + above * len(heights) + 0.05
     figure = Figure(figsize=size)
     panels: list[list[Axes]] = []
@@ -94,7 +95,7 @@ def place_rows(heights: list[float], width: float, columns: int) -> tuple[Figure
 
 
 def strongest(values: np.ndarray, count: int) -> np.ndarray:
-    """Return the filters `(at most count,)` with the largest mean activation, the strongest first."""
+    """Return the indices `(at most count,)` of the filters with the largest mean activation, in descending order."""
     return np.argsort(-values.mean(axis=(0, 1, 2)), kind="stable")[:count]
 
 

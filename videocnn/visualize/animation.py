@@ -1,6 +1,6 @@
-"""Filters that see several frames, as a film: early and slow fusion's first layer, one picture a frame of the filter.
+"""Animate first-layer filters that span several frames, as in early and slow fusion.
 
-Section 4.1 of the paper shows slow fusion's filters over their four steps: edges and blobs that move.
+Section 4.1 of the paper shows slow fusion's filters over their four time steps: moving edges and blobs.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ ACROSS = 12  # filters in a row
 
 
 def filter_frames(model: keras.Model, *, max_filters: int = 96) -> list[np.ndarray]:
-    """Return one picture a step in time of conv1's filters, fovea beside context.
+    """Return one image of conv1's filters per time step, with the fovea and context streams side by side.
 
-    Every filter has one contrast for all its steps, as in `plot_filters`.
+    Each filter is normalised once over all of its time steps, as in `plot_filters`.
 
     Args:
         model: early or slow fusion, with any stream.
-        max_filters: most filters a stream, the first ones.
+        max_filters: maximum number of filters per stream; the first ones are shown.
 
     Returns:
-        uint8 `(height, width, 3)`, as many as the filters have steps.
+        One uint8 image `(height, width, 3)` per time step.
 
     Raises:
-        PictureError: the model has no conv1, or its filters see one frame only.
+        PictureError: the model has no conv1, or its filters span a single frame.
     """
     kernels = first_layer_kernels(model)
     steps = next(iter(kernels.values())).shape[0]
     if steps == 1:
-        raise PictureError(f"{model.name}: its filters see one frame, nothing moves in them; draw them with .png")
+        raise PictureError(f"{model.name}: its filters span a single frame, nothing to animate; use the suffix .png")
     streams = {stream: filter_pictures(kernel[..., :max_filters]) for stream, kernel in kernels.items()}
     images = {stream: [strips(step[None], ACROSS) for step in pictures] for stream, pictures in streams.items()}
     widths = [stream[0].shape[1] / WEIGHTS_PER_INCH for stream in images.values()]
@@ -67,19 +67,19 @@ def filter_frames(model: keras.Model, *, max_filters: int = 96) -> list[np.ndarr
 def save_filter_animation(
     model: keras.Model, path: str | os.PathLike, *, max_filters: int = 96, seconds_per_frame: float = 0.4
 ) -> None:
-    """Write the filters over time as an animated GIF that runs for ever, whole or not at all.
+    """Save the filters over time as a looping animated GIF. The file is written atomically.
 
     Args:
         model: early or slow fusion, with any stream.
-        path: a file named `.gif`.
-        max_filters: most filters a stream.
-        seconds_per_frame: how long a step stays; steps of 0.01.
+        path: output file with the suffix `.gif`.
+        max_filters: maximum number of filters per stream.
+        seconds_per_frame: duration of each time step, in multiples of 0.01 s.
 
     Raises:
-        PictureError: the file has another name, or nothing moves in the filters.
-        WriteError: the folder is not there or cannot be written.
+        PictureError: the suffix is not `.gif`, or the filters span a single frame.
+        WriteError: the folder does not exist or is not writable.
     """
     path = Path(path)
     if path.suffix.lower() != ".gif":
-        raise PictureError(f"{path}: an animation is a GIF; name it .gif")
+        raise PictureError(f"{path}: animations are saved as GIF; use the suffix .gif")
     Film(np.stack(filter_frames(model, max_filters=max_filters)), 1 / seconds_per_frame).save(path)

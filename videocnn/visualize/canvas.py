@@ -1,4 +1,4 @@
-"""What all pictures share: colours that colour-blind readers tell apart, and writing a figure to a file."""
+"""Shared plotting helpers: a colour-blind friendly palette, text escaping and saving figures."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from matplotlib.textpath import text_to_path
 from videocnn.errors import VideoCNNError
 from videocnn.files import visible, write_bytes
 
-# Okabe and Ito's palette: distinct under all common forms of colour blindness.
+# From the Okabe-Ito palette, which is distinguishable under all common forms of colour blindness.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9A9A9A"
-HEAT = "viridis"  # its lightness grows evenly, so it reads in grey print as well
+HEAT = "viridis"  # perceptually uniform, so it remains readable in greyscale
 
 
 class PictureError(VideoCNNError):
-    """There is nothing to draw, or the file cannot be written."""
+    """A figure cannot be drawn or saved."""
 
 
 def plain(text: str) -> str:
-    """Return text that matplotlib draws as it is: dollar signs would start a formula, and bytes are no letters."""
+    """Escape text for matplotlib: dollar signs would start math mode, and undecodable bytes cannot be drawn."""
     return visible(text).replace("$", r"\$")
 
 
 def text_inches(texts: Iterable[str], size: float) -> float:
-    """Return the width in inches of the widest of some texts at a font size in points."""
+    """Return the width in inches of the widest text at a font size given in points."""
     font = FontProperties(size=size)
     widths = (text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] for text in texts)
     return max(widths, default=0.0) / 72
 
 
 def save_figure(figure: Figure, path: str | os.PathLike) -> None:
-    """Write a figure, whole or not at all; the suffix (.png, .pdf, .svg) names the format.
+    """Save a figure in the format given by the suffix (.png, .pdf, .svg). The file is written atomically.
 
     Raises:
-        PictureError: matplotlib knows no such format.
-        WriteError: the folder is not there or cannot be written.
+        PictureError: matplotlib does not support the format.
+        WriteError: the folder does not exist or is not writable.
     """
     path = Path(path)
     content = io.BytesIO()
     try:
         figure.savefig(content, format=path.suffix[1:] or "png", dpi=150)
     except ValueError as error:
-        raise PictureError(f"{path}: {error}; name it .png, .pdf or .svg") from error
+        raise PictureError(f"{path}: {error}; use the suffix .png, .pdf or .svg") from error
     write_bytes(path, content.getvalue())

@@ -1,7 +1,7 @@
-"""A clip exactly as a network sees it: sampled, cropped, cut into fovea and context, or as changes between frames.
+"""Show a clip exactly as a network sees it: sampled, cropped, and split into streams or frame differences.
 
-A video file and a network go in; frames come out in 0..255 again, the preprocessing undone (sections 3.2 and 4 of the
-paper: centre region, crop, minus 117, two streams).
+Takes a video file and a network; returns frames in 0..255 with the preprocessing undone (sections 3.2 and 4 of the
+paper: centre region, crop, subtraction of 117, two streams).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from videocnn.visualize.strip import draw_strip, shown_frames, strip_figure
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """One clip of a video, cropped but not yet centred and scaled.
+    """One clip of a video, cropped but not yet normalised.
 
     Attributes:
         frames: uint8 `(time, height, width, 3)`.
-        numbers: int64 `(time,)`: which frames of the video they are.
-        name: the video's file name.
+        numbers: int64 `(time,)`: the frames' indices in the video.
+        name: file name of the video.
     """
 
     frames: np.ndarray
@@ -42,15 +42,16 @@ class Clip:
 
 
 def read_clip(path: str | os.PathLike, spec: ClipSpec, *, start: int | None = None) -> Clip:
-    """Read one clip of a video as a network gets it in evaluation: centre region, centre crop.
+    """Read one clip of a video as in evaluation: centre region, centre crop.
 
     Args:
-        path: the video.
-        spec: how the network's clips are sampled; `clip_spec(model)`.
-        start: the frame of the video at which the clip begins; by default the clip is the middle one.
+        path: the video file.
+        spec: the network's clip specification, `clip_spec(model)`.
+        start: index of the clip's first frame; by default the middle clip is read.
 
     Raises:
-        PictureError: the video is too short, `start` is too late, or the frame rate is not known and needed.
+        PictureError: the video is too short, `start` is out of range, or the network needs a frame rate that the file
+            does not state.
         VideoError: the file cannot be read.
     """
     if start is None:
@@ -65,7 +66,7 @@ def read_clip(path: str | os.PathLike, spec: ClipSpec, *, start: int | None = No
 
 
 def read_clips(path: str | os.PathLike, spec: ClipSpec, num_clips: int) -> list[Clip]:
-    """Read evenly spread clips of a video, the first at its beginning, the last at its end; errors as `read_clip`."""
+    """Read evenly spaced clips, from the beginning to the end of a video; raises the same errors as `read_clip`."""
     ticks = _ticks(path, spec)
     try:
         clips = even_clips(len(ticks), num_clips, spec.num_frames, spec.frame_step)
@@ -96,10 +97,10 @@ def _read(path: str | os.PathLike, spec: ClipSpec, clips: np.ndarray) -> list[Cl
 
 
 def network_input(model: keras.Model, clip: Clip) -> np.ndarray:
-    """Return a clip as a batch of one, float32 `(1, time, height, width, 3)`, centred and scaled for a network.
+    """Return a preprocessed clip as a batch of one, float32 `(1, time, height, width, 3)`.
 
     Raises:
-        PictureError: the clip was read for another network.
+        PictureError: the clip's shape does not match the network's input.
     """
     spec = clip_spec(model)
     if clip.frames.shape != (spec.num_frames, *spec.frame_size, 3):
@@ -111,17 +112,17 @@ def network_input(model: keras.Model, clip: Clip) -> np.ndarray:
 
 
 def stream_frames(model: keras.Model, clip: Clip) -> dict[str, np.ndarray]:
-    """Return what each stream of a network gets of a clip, in grey levels of the video.
+    """Return the input of each stream of a network for a clip, in the video's grey levels.
 
     Returns:
-        By stream (`"full frame"`, or `"fovea"` and `"context"`): colours, uint8 `(time, height, width, 3)`; of a
-        network on frame differences the changes, float32 `(time - 1, height, width, 1)`, zero where nothing moves,
-        times the layer's gain.
+        A dictionary keyed by stream (`"full frame"`, or `"fovea"` and `"context"`). Values are colour frames, uint8
+        `(time, height, width, 3)`. For a network on frame differences they are the differences multiplied by the
+        layer's gain, float32 `(time - 1, height, width, 1)`, zero where nothing moves.
     """
     layers = {}
     for stream, kind in (("fovea", Fovea), ("context", Context), ("full frame", FrameDifference)):
         found = [layer for layer in model.layers if isinstance(layer, kind)]
-        if found and (stream != "full frame" or not layers):  # the streams come after the differences
+        if found and (stream != "full frame" or not layers):  # the streams are split after taking differences
             layers[stream] = found[0]
     spec, batch = clip_spec(model), network_input(model, clip)
     if not layers:
@@ -137,26 +138,26 @@ def stream_frames(model: keras.Model, clip: Clip) -> dict[str, np.ndarray]:
 
 
 def fovea_box(frame_size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return `(top, left, height, width)` in pixels of the part of a frame that the fovea stream sees."""
+    """Return the region of a frame that the fovea stream sees, `(top, left, height, width)` in pixels."""
     height, width = frame_size[0] // 2, frame_size[1] // 2
     return (frame_size[0] - height) // 2, (frame_size[1] - width) // 2, height, width
 
 
 def plot_clip(model: keras.Model, clip: Clip) -> Figure:
-    """Draw a clip as a network sees it: the crop, below it what fovea and context get, or the changes between frames.
+    """Plot a clip as a network sees it: the crop, followed by the fovea and context streams or frame differences.
 
-    The fovea's part is outlined in the crop. Changes are grey where nothing moves, white where a pixel becomes
-    brighter than in the frame before, black where it becomes darker.
+    The region of the fovea stream is outlined in the crop. Differences are grey where nothing moves, white where a
+    pixel became brighter since the previous frame, and black where it became darker.
 
     Args:
         model: one of this package's networks.
-        clip: from `read_clip`.
+        clip: a clip returned by `read_clip`.
 
     Returns:
-        A figure with one axes a row: the clip, then each stream that gets something else.
+        A figure with one axes per row: the clip, then each stream whose input differs from it.
 
     Raises:
-        PictureError: the clip does not fit the network.
+        PictureError: the clip's shape does not match the network's input.
     """
     streams = stream_frames(model, clip)
     chosen = shown_frames(len(clip.frames))
@@ -178,9 +179,9 @@ def plot_clip(model: keras.Model, clip: Clip) -> Figure:
 
 
 def change_pictures(changes: np.ndarray) -> np.ndarray:
-    """Return frame differences `(T, H, W, 1)` as grey pictures, float32 0..1: 0.5 is no change, one contrast for all.
+    """Return frame differences `(T, H, W, 1)` as grey images, float32 0..1, on one scale where 0.5 means no change.
 
-    The largest hundredth of the changes is cut off, so that one noisy pixel does not make the rest invisible.
+    Changes are clipped at the 99th percentile, so that a single noisy pixel does not hide the rest.
     """
     peak = float(np.percentile(np.abs(changes), 99)) or float(np.abs(changes).max()) or 1.0
     return np.repeat((0.5 + 0.5 * changes / peak).clip(0, 1), 3, axis=-1).astype(np.float32)
@@ -193,10 +194,10 @@ def _size(frames: np.ndarray) -> str:
 def _outline_fovea(axes, frame_size: tuple[int, int], columns: int) -> None:
     top, left, height, width = fovea_box(frame_size)
     image = axes.images[0]
-    scale = columns / image.get_array().shape[1]  # units a pixel
+    scale = columns / image.get_array().shape[1]  # units per pixel
     pitch = image.get_array().shape[1] // columns
     for column in range(columns):
         corner = (scale * (column * pitch + left), scale * (frame_size[0] - top - height))
-        for colour, line in (("black", "-"), ("white", (0, (3, 3)))):  # seen on dark and on bright pictures
+        for colour, line in (("black", "-"), ("white", (0, (3, 3)))):  # visible on dark and on bright frames
             box = Rectangle(corner, scale * width, scale * height, fill=False, color=colour, lw=1.2, linestyle=line)
             axes.add_patch(box)

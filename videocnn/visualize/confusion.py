@@ -19,22 +19,22 @@ from videocnn.evaluate.printing import counted
 from videocnn.runs import read_metrics
 from videocnn.visualize.canvas import PictureError, plain, text_inches
 
-COUNTED = 20  # classes up to which every cell has its number written into it
+COUNTED = 20  # maximum number of classes for which every cell is annotated with its count
 
 
 def plot_confusion(run: str | os.PathLike, split: str = "test", *, num_pairs: int = 15) -> Figure:
-    """Draw the confusion matrix of a run: shares of a row by lightness, counts as text, the worst pairs as a list.
+    """Plot the row-normalised confusion matrix of a run, with counts and a list of the most frequent mistakes.
 
     Args:
-        run: a run folder that `evaluate` has measured.
-        split: the split.
-        num_pairs: most pairs (true class, answer) that the list names.
+        run: an evaluated run folder.
+        split: the evaluated split.
+        num_pairs: maximum number of (true class, predicted class) pairs to list.
 
     Returns:
-        A figure with two axes: the matrix and its bar of colours; the list stands beside them.
+        A figure with two axes, the matrix and its colour bar, and the list beside them.
 
     Raises:
-        PictureError: the run was not evaluated on this split, or keeps no confusion.
+        PictureError: the run was not evaluated on this split, or its results have no confusion matrix.
     """
     result = read_result(run, split)
     names, table = result["class_names"], np.asarray(result["confusion"], np.float64)
@@ -46,7 +46,7 @@ def plot_confusion(run: str | os.PathLike, split: str = "test", *, num_pairs: in
     small = len(names) <= COUNTED
     size = 8 if small else 6
     side = max((0.42 if small else 0.125) * len(names), 2.5)
-    # Placed by hand, in inches: a layout engine shrinks a square matrix to make room for 101 names.
+    # Positioned in inches: a layout engine would shrink a square matrix to make room for 101 names.
     margin, below = text_inches(row_names(names, table), size) + 0.45, text_inches(map(plain, names), size) + 0.5
     width = max(margin + side + 1.3 + text_inches(text, 8), 7.5)
     height = 0.6 + max(side + below, 0.17 * len(text) + 0.2)
@@ -64,28 +64,28 @@ def plot_confusion(run: str | os.PathLike, split: str = "test", *, num_pairs: in
 
 
 def read_result(run: str | os.PathLike, split: str) -> dict[str, Any]:
-    """Return the figures of one split from a run's `metrics.json`.
+    """Return the results for one split from a run's `metrics.json`.
 
     Raises:
-        PictureError: there are none, or they hold no confusion matrix.
+        PictureError: there are none, or they contain no confusion matrix.
     """
     if not Path(run).is_dir():
-        raise PictureError(f"{run}: there is no such run folder; give the --out of `videocnn train`")
+        raise PictureError(f"{run}: no such run folder; give the --out folder of `videocnn train`")
     metrics = read_metrics(run)
     if not isinstance(metrics, dict) or split not in metrics:
-        known = f" (only of {', '.join(metrics)})" if metrics else ""
+        known = f" (only for {', '.join(metrics)})" if metrics else ""
         raise PictureError(
-            f"{run}: has no figures of split {split!r}{known}; run `videocnn evaluate {run} MANIFEST --split {split}`"
+            f"{run}: no results for split {split!r}{known}; run `videocnn evaluate {run} MANIFEST --split {split}`"
         )
     result = metrics[split]
     names, table = result.get("class_names", ()), np.asarray(result.get("confusion", ()))
     if not names or table.shape != (len(names), len(names)):
-        raise PictureError(f"{run}: its figures of split {split!r} hold no confusion matrix; evaluate the run again")
+        raise PictureError(f"{run}: no confusion matrix for split {split!r}; evaluate the run again")
     return result
 
 
 def basis(result: dict[str, Any]) -> str:
-    """Return a result's hit@1 with its interval, chance, and what it rests on, in two lines."""
+    """Return a two-line summary: hit@1 with its interval, the chance level, and the sample it was measured on."""
     hit = result["video_hit_at_1"]
     interval = "one group: no interval" if hit["low"] is None else f"[{100 * hit['low']:.1f}, {100 * hit['high']:.1f}]"
     rests_on = ((result[f"num_{noun}s"], noun) for noun in ("video", "group", "clip", "view"))
@@ -98,7 +98,7 @@ def basis(result: dict[str, Any]) -> str:
 
 
 def draw_matrix(axes: Axes, names: list[str], table: np.ndarray, size: float) -> None:
-    """Draw row-normalised counts; what never happened stays white, also where a class has no video at all."""
+    """Draw row-normalised counts; zero counts stay white, as do the rows of classes without videos."""
     totals = table.sum(axis=1, keepdims=True)
     shares = np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
     colours = matplotlib.colormaps["cividis_r"].with_extremes(bad="white")
@@ -120,13 +120,13 @@ def draw_matrix(axes: Axes, names: list[str], table: np.ndarray, size: float) ->
 
 
 def row_names(names: list[str], table: np.ndarray) -> list[str]:
-    """Return what stands beside the rows: the classes, those without a video marked."""
+    """Return the row labels: class names, with a note on classes that have no videos."""
     totals = table.sum(axis=1)
     return [plain(name) + ("" if total else " (no video)") for name, total in zip(names, totals, strict=True)]
 
 
 def worst_pairs(names: list[str], table: np.ndarray, most: int) -> list[tuple[str, str, float, float]]:
-    """Return `(true class, answer, videos, videos of the class)` of mistakes, the most frequent first."""
+    """Return the mistakes as `(true class, predicted class, videos, videos of the class)`, most frequent first."""
     totals = table.sum(axis=1)
     pairs = [(row, column) for row, column in zip(*np.nonzero(table), strict=True) if row != column]
     pairs.sort(key=lambda pair: (-table[pair], -table[pair] / totals[pair[0]], pair))
@@ -134,5 +134,5 @@ def worst_pairs(names: list[str], table: np.ndarray, most: int) -> list[tuple[st
 
 
 def _count(value: float) -> str:
-    """Return a number of videos; classes that tie for the best answer share a video."""
+    """Format a number of videos, fractional where classes tied for the top score share a video."""
     return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"

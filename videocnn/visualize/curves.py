@@ -1,4 +1,4 @@
-"""How training went: loss and clip hit@1 over the epochs, or the minutes, of one run or of several."""
+"""Plot training curves: loss and clip hit@1 by epoch or by training time, for one or more runs."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from matplotlib.ticker import MaxNLocator
 from videocnn.runs import read_history
 from videocnn.visualize.canvas import PictureError, plain
 
-# Runs differ by colour and by marker, training and validation by line.
+# Runs are distinguished by colour and marker, training and validation by line style.
 STYLES = tuple(zip(("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"), "osD^vP", strict=True))
 
 
 def plot_curves(
     runs: str | os.PathLike | Sequence[str | os.PathLike] | Mapping[str, str | os.PathLike], *, over: str = "epoch"
 ) -> Figure:
-    """Draw `history.csv` of run folders: training solid, validation dashed.
+    """Plot `history.csv` of one or more runs: training curves solid, validation curves dashed.
 
     Args:
-        runs: one run folder or several; `{name: folder}` where they should be called otherwise than their folders.
-        over: `"epoch"`, or `"minutes"` of training, which is fair to networks of different cost.
+        runs: one or more run folders, or a dictionary `{name: folder}` to name the runs in the legend.
+        over: `"epoch"`, or `"minutes"` of training, which compares networks of different cost fairly.
 
     Returns:
-        A figure with two axes: loss, and clip hit@1.
+        A figure with two axes: loss and clip hit@1.
 
     Raises:
-        PictureError: `over` is unknown.
-        RunError: a folder has no history yet, or it is damaged.
+        PictureError: `over` is neither `"epoch"` nor `"minutes"`.
+        RunError: a folder has no training history, or its history is damaged.
     """
     if over not in ("epoch", "minutes"):
-        raise PictureError(f"over={over!r} is unknown; give 'epoch' or 'minutes'")
+        raise PictureError(f"over={over!r}: expected 'epoch' or 'minutes'")
     if isinstance(runs, Mapping):
         named = list(runs.items())
     else:
@@ -53,7 +53,7 @@ def plot_curves(
                 if values is None or np.isnan(values).all():
                     continue
                 lines["val" if prefix else "train"] = line
-                known = ~np.isnan(values)  # validation is not held after every epoch
+                known = ~np.isnan(values)  # validation does not run after every epoch
                 axes.plot(
                     position[known],
                     values[known],

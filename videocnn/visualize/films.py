@@ -1,6 +1,6 @@
-"""Clips as a moving picture: frames go in, an animation that notebooks, pages and image viewers play comes out.
+"""Turn clips into animations that play in notebooks, web pages and image viewers.
 
-Section 3 of the paper treats a video as a bag of short clips; this is how one looks at them.
+Section 3 of the paper treats a video as a bag of short clips; these animations show them.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from videocnn.files import write_bytes
 from videocnn.visualize.canvas import PictureError
 
 GAP = 6  # pixels between clips
-TEXT = 13  # pixels: height of the captions' letters
-COLOURS = 128  # of the palette of an animated PNG: a third of the bytes, hardly seen on small frames
+TEXT = 13  # pixels: font size of the captions
+COLOURS = 128  # palette size of animated PNGs: a third of the bytes, barely visible on small frames
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Film:
-    """A moving picture that shows itself in a notebook, as an animated PNG.
+    """An animation that a notebook displays as an animated PNG.
 
     Attributes:
-        frames: uint8 `(time, height, width, 3)`: whole pictures, clips side by side and captions included.
-        fps: pictures a second.
+        frames: uint8 `(time, height, width, 3)`: complete images, with the clips side by side and their captions.
+        fps: frames per second.
     """
 
     frames: np.ndarray
@@ -42,20 +42,20 @@ class Film:
         return self._encoded("PNG")
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the film as an animated `.png` or `.gif` that runs for ever, whole or not at all.
+        """Save the film as a looping animated `.png` or `.gif`. The file is written atomically.
 
         Raises:
-            PictureError: the file has another suffix.
-            WriteError: the folder is not there or cannot be written.
+            PictureError: the suffix is neither `.png` nor `.gif`.
+            WriteError: the folder does not exist or is not writable.
         """
         path = Path(path)
         if path.suffix.lower() not in (".png", ".gif"):
-            raise PictureError(f"{path}: a film is an animated PNG or GIF; name it .png or .gif")
+            raise PictureError(f"{path}: films are saved as animated PNG or GIF; use the suffix .png or .gif")
         content = self._encoded(path.suffix[1:].upper())
         write_bytes(path, content)
 
     def _encoded(self, kind: str) -> bytes:
-        # One palette for all pictures: still places would flicker if each had its own.
+        # One palette for all frames: with a palette per frame, static regions would flicker.
         whole = Image.fromarray(self.frames.reshape(-1, *self.frames.shape[2:]))
         palette = whole.quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
         first, *others = (
@@ -73,18 +73,18 @@ def film(
     captions: Sequence[str] | str | None = None,
     scale: int = 1,
 ) -> Film:
-    """Show clips as a moving picture, side by side, each with a caption below.
+    """Animate clips side by side, each with a caption below.
 
     Args:
-        clips: uint8 `(time, height, width, 3)`, or several of them. Of different lengths the shorter ones rest on
-            their last frame, marked by a bar below it, until the longest is over.
-        fps: frames a second.
-        captions: one for each clip.
-        scale: every pixel becomes so many in height and width.
+        clips: one clip, uint8 `(time, height, width, 3)`, or several. Shorter clips hold their last frame, marked by a
+            bar below it, until the longest clip ends.
+        fps: frames per second.
+        captions: one caption per clip.
+        scale: integer magnification in height and width.
 
     Raises:
-        PictureError: no clip, other shapes or dtypes, another number of captions, or a rate or scale that is not
-            positive.
+        PictureError: there is no clip, a shape or dtype is wrong, the number of captions does not match, or `fps` or
+            `scale` is not positive.
 
     Example:
         >>> import numpy as np
@@ -94,17 +94,17 @@ def film(
     shown = [clips] if isinstance(clips, np.ndarray) and clips.ndim == 4 else list(clips)
     names = [captions] if isinstance(captions, str) else list(captions or ())
     if not shown:
-        raise PictureError("there is no clip to show; give uint8 frames (time, height, width, 3)")
+        raise PictureError("there is no clip to show; expected uint8 frames (time, height, width, 3)")
     for clip in shown:
         if not isinstance(clip, np.ndarray) or clip.ndim != 4 or clip.shape[-1] != 3 or clip.dtype != np.uint8:
             what = f"{clip.dtype} {clip.shape}" if isinstance(clip, np.ndarray) else type(clip).__name__
-            raise PictureError(f"a clip is {what}; give uint8 frames (time, height, width, 3)")
+            raise PictureError(f"expected clips of uint8 frames (time, height, width, 3), got {what}")
         if not clip.size:
-            raise PictureError(f"a clip has the shape {clip.shape}: there is no frame to show")
+            raise PictureError(f"a clip of shape {clip.shape} has no frames to show")
     if names and len(names) != len(shown):
-        raise PictureError(f"{len(names)} captions for {len(shown)} clips; give one for each")
+        raise PictureError(f"{len(names)} captions for {len(shown)} clips; give one caption per clip")
     if not fps > 0 or scale < 1:
-        raise PictureError(f"fps is {fps} and scale is {scale}; both must be positive")
+        raise PictureError(f"fps={fps}, scale={scale}: both must be positive")
     shown = [clip.repeat(scale, axis=1).repeat(scale, axis=2) for clip in shown]
     texts = names or [""] * len(shown)
     columns = [max(clip.shape[2], _text_width(text)) for clip, text in zip(shown, texts, strict=True)]

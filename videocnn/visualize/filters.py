@@ -1,4 +1,4 @@
-"""A network's first layer as pictures: what its filters look for in a frame, or over a few (section 4.1 of the paper).
+"""Plot the filters of a network's first layer, in a single frame or over time (section 4.1 of the paper).
 
 The paper found grey, high-frequency filters in the fovea stream, coarse colours in the context stream, and moving edges
 and blobs in slow fusion.
@@ -16,24 +16,25 @@ GAP = 2  # white pixels around a filter
 
 
 def plot_filters(model: keras.Model, *, max_filters: int = 96) -> Figure:
-    """Draw conv1's filters: one panel a stream, fovea beside context; a filter over time is a strip of its steps.
+    """Plot conv1's filters, one panel per stream; a filter that spans several frames is drawn as a strip.
 
-    Every filter has its own contrast: grey is zero, white or a full colour the largest weight. The share of its weights
-    that is colour and not brightness stands above a panel as a number, for readers who do not see it.
+    Each filter is normalised on its own: zero is grey, and the largest weight is white or a saturated colour. The
+    title of a panel gives the share of the weights' energy that is chromatic, so that it does not have to be judged by
+    eye.
 
     Args:
         model: one of the four networks, with any stream.
-        max_filters: most filters a panel, the first ones.
+        max_filters: maximum number of filters per panel; the first ones are shown.
 
     Returns:
-        A figure with one axes a stream.
+        A figure with one axes per stream.
 
     Raises:
-        PictureError: the model has no conv1 (an average of networks; another package's network).
+        PictureError: the model has no conv1 (an average of networks, or a network from another package).
     """
     kernels = first_layer_kernels(model)
     mosaics = {stream: mosaic(kernel[..., :max_filters]) for stream, kernel in kernels.items()}
-    # Inches by pixels, so that filters of two panels and of two networks are of one size.
+    # Inches follow pixels, so that filters have the same size in all panels and for all networks.
     widths = [image.shape[1] / 45 for image in mosaics.values()]
     height = max(image.shape[0] for image in mosaics.values()) / 45
     figure = Figure(figsize=(max(sum(widths), 3) + 0.4, height + 1.5), layout="constrained")
@@ -56,7 +57,7 @@ def plot_filters(model: keras.Model, *, max_filters: int = 96) -> Figure:
 
 
 def first_layer_kernels(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return the kernels of conv1 `(time, height, width, channels, filters)`, float32, by stream, fovea first."""
+    """Return conv1's kernels, float32 `(time, height, width, channels, filters)`, keyed by stream, fovea first."""
     layers = {layer.name: layer for layer in model.layers}
     names = {"full frame": "conv1", "fovea": "fovea_conv1", "context": "context_conv1"}
     kernels = {
@@ -66,22 +67,22 @@ def first_layer_kernels(model: keras.Model) -> dict[str, np.ndarray]:
     }
     if not kernels:
         raise PictureError(
-            f"{model.name}: has no layer named conv1; give one of the four networks (of an average, one of its members)"
+            f"{model.name}: no layer named conv1; give one of the four networks (for an average, one of its members)"
         )
     return kernels
 
 
 def colour_share(kernel: np.ndarray) -> float:
-    """Return the share, 0..1, of a kernel's energy that is colour and not the mean of red, green, blue."""
+    """Return the chromatic share of a kernel's energy, 0..1: what the mean of red, green and blue does not explain."""
     energy = np.square(kernel).sum()
     grey = np.square(kernel.mean(axis=3)).sum() * kernel.shape[3]
     return float(1 - grey / energy) if energy else 0.0
 
 
 def filter_pictures(kernel: np.ndarray) -> np.ndarray:
-    """Return filters `(time, height, width, channels, filters)` as RGB pictures 0..1, float32, 0.5 where they are 0.
+    """Return filters `(time, height, width, channels, filters)` as RGB images, float32 0..1, with zero at 0.5.
 
-    Every filter is scaled by its largest weight, over all its steps.
+    Each filter is scaled by its largest weight over all time steps.
     """
     peak = np.abs(kernel).max(axis=(0, 1, 2, 3), keepdims=True)
     pictures = (0.5 + 0.5 * kernel / np.where(peak > 0, peak, 1)).astype(np.float32)
@@ -89,12 +90,12 @@ def filter_pictures(kernel: np.ndarray) -> np.ndarray:
 
 
 def mosaic(kernel: np.ndarray) -> np.ndarray:
-    """Lay filters `(time, height, width, channels, filters)` out as strips: float32 RGB, 0..1, `(rows, columns, 3)`."""
+    """Arrange filters `(time, height, width, channels, filters)` in strips: float32 RGB 0..1 `(rows, columns, 3)`."""
     return strips(filter_pictures(kernel), 12 if len(kernel) == 1 else -(-16 // len(kernel)))
 
 
 def strips(pictures: np.ndarray, across: int) -> np.ndarray:
-    """Lay pictures `(time, height, width, 3, filters)` out, `across` strips a row."""
+    """Arrange images `(time, height, width, 3, filters)` in rows of `across` strips."""
     steps, height, width, _, filters = pictures.shape
     down = -(-filters // across)
     strip = steps * (width + GAP)

@@ -22,31 +22,31 @@ from videocnn.visualize.canvas import BLUE, ORANGE, PictureError, plain, text_in
 def plot_gains(
     first: str | os.PathLike, second: str | os.PathLike, split: str = "test", *, num_classes: int = 10, seed: int = 0
 ) -> Figure:
-    """Draw the classes that gain and lose most from the second network to the first, as bars with 95 % intervals.
+    """Plot the classes with the largest gains and losses of one run over another, with 95 % intervals.
 
-    Gains are filled and to the right, losses hatched and to the left.
+    Gains are filled bars to the right, losses hatched bars to the left.
 
     Args:
         first: a run folder, for example slow fusion.
-        second: another, for example single-frame, evaluated on the same split of the same data.
-        split: the split.
-        num_classes: most classes at either end.
-        seed: of the bootstrap over groups.
+        second: the baseline's run folder, for example single-frame, evaluated on the same split of the same data.
+        split: the evaluated split.
+        num_classes: maximum number of classes at each end.
+        seed: random seed of the bootstrap over groups.
 
     Returns:
         A figure with one axes.
 
     Raises:
-        PictureError: `num_classes` is below 1.
-        ScoresError: a run has no kept scores of this split.
+        PictureError: `num_classes` is below 1, or both runs are the same.
+        ScoresError: a run has no saved scores for this split.
         CompareError: the runs were evaluated on different data, classes or videos.
     """
     if num_classes < 1:
-        raise PictureError(f"num_classes={num_classes}: give 1 class at either end or more")
+        raise PictureError(f"num_classes={num_classes}: must be at least 1")
     names = [os.fspath(run).rstrip("/") for run in (first, second)]
     kept = dict(zip(names, (read_scores(run, split) for run in names), strict=True))
     if len(kept) < 2:
-        raise PictureError(f"{names[0]}: is named twice; give two runs")
+        raise PictureError(f"{names[0]}: given twice; give two different runs")
     kept, left_out = common_videos(kept)
     scores = list(kept.values())
     gains = class_changes(*scores, seed=seed)
@@ -71,7 +71,7 @@ def plot_gains(
 
 
 def draw_gains(axes: Axes, gains: Sequence[ClassChange | None], total: int) -> None:
-    """Draw one bar a class from the top down; None is the gap between the two ends."""
+    """Draw one bar per class from top to bottom; None marks the gap between gains and losses."""
     shown = [gain for gain in gains if gain is not None]
     for place, gain in enumerate(gains):
         if gain is None:

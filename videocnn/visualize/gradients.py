@@ -1,7 +1,7 @@
-"""Where in a clip, and in which frames, a network finds a class: gradients of its score, and class activation.
+"""Saliency: which pixels and frames of a clip a class score depends on, by gradients and by Grad-CAM.
 
-One pass forward and one back serve all four networks and both streams. Not the paper's: image saliency is Simonyan
-et al. (2014), class activation by gradients (Grad-CAM) is Selvaraju et al. (2017); time is our addition.
+One forward and one backward pass cover all four networks and both streams. Not part of the paper: image saliency is
+due to Simonyan et al. (2014) and Grad-CAM to Selvaraju et al. (2017); the extension over time is ours.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import numpy as np
 from videocnn.models import clip_spec
 from videocnn.visualize.canvas import PictureError
 from videocnn.visualize.clip import Clip, fovea_box, network_input, read_clips
-from videocnn.visualize.towers import STREAMS, frames_seen
+from videocnn.visualize.towers import STREAM_PREFIXES, frames_seen
 
 REDUCE = ("max", "sum")
 
 
 @dataclasses.dataclass(frozen=True)
 class Saliency:
-    """What speaks for or against one class in one clip.
+    """Evidence for one class in one clip.
 
     Attributes:
         class_name: the class.
-        probability: the network's output for it, 0..1.
-        rank: 1 for the network's best class.
-        gradient: float32 `(time, height, width)`, 0 or more: how much the class's score (before softmax) changes with
-            one grey level of a pixel.
-        activation: by stream float32 `(time, height, width)`, 0 or more: how strongly conv5 speaks for the class
-            there; NaN where the stream does not look. Empty for a network without a conv5.
+        probability: the predicted probability of the class, 0..1.
+        rank: rank of the class among the predictions, starting at 1.
+        gradient: float32 `(time, height, width)`, non-negative: how much the class score (before softmax) changes per
+            grey level of a pixel.
+        activation: float32 `(time, height, width)` for each stream, non-negative: how strongly conv5 supports the
+            class at that place; NaN outside the stream's region. Empty for a network without conv5.
     """
 
     class_name: str
@@ -43,40 +43,43 @@ class Saliency:
 
     @property
     def frame_shares(self) -> np.ndarray:
-        """Each frame's share of the gradient, float64 `(time,)`; they sum to 1, or are all zero."""
+        """Each frame's share of the gradient, float64 `(time,)`; the shares sum to 1, or are all zero."""
         sums = self.gradient.sum(axis=(1, 2), dtype=np.float64)
         return sums / (sums.sum() or 1.0)
 
 
 def saliency(model: keras.Model, clip: Clip, class_name: str | None = None, *, reduce: str = "max") -> Saliency:
-    """Find the pixels and frames of a clip on which a class's score depends.
+    """Compute which pixels and frames of a clip a class score depends on.
 
-    The score is the classifier's output before softmax: probabilities near 1 hardly change with anything. Of a model
-    that ends otherwise (an average of networks) it is the logarithm of the probability.
+    The score is the classifier's output before softmax, because probabilities near 1 saturate. For a model without a
+    final classifier layer (an average of networks) it is the log-probability.
 
     Args:
         model: a network of this package, with any stream and in any precision.
-        clip: from `read_clip`.
-        class_name: the class; by default the network's best one.
-        reduce: how a pixel's three absolute gradients become one: `"max"` or `"sum"`.
+        clip: a clip returned by `read_clip`.
+        class_name: the class; by default the top prediction.
+        reduce: how the absolute gradients of a pixel's three channels are combined: `"max"` or `"sum"`.
 
     Raises:
-        PictureError: the class or `reduce` is unknown, the clip does not fit, or the backend is not TensorFlow.
+        PictureError: the class or `reduce` is unknown, the clip's shape does not match the network's input, or the
+            backend is not TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
-        raise PictureError(f"saliency needs Keras on TensorFlow, not on {keras.backend.backend()}")
+        raise PictureError(f"saliency requires the TensorFlow backend of Keras, got {keras.backend.backend()}")
     if reduce not in REDUCE:
-        raise PictureError(f"reduce={reduce!r} is unknown; give 'max' or 'sum'")
+        raise PictureError(f"reduce={reduce!r}: expected 'max' or 'sum'")
     import tensorflow as tf
 
     names = class_names(model)
     if class_name is not None and class_name not in names:
         raise PictureError(
-            f"{model.name}: has no class {class_name!r}; its {len(names)} classes are {', '.join(names[:5])}"
+            f"{model.name}: unknown class {class_name!r}; its {len(names)} classes are {', '.join(names[:5])}"
             + (", ..." if len(names) > 5 else "")
         )
     layers = {layer.name: layer for layer in model.layers}
-    tops = {stream: layers[f"{prefix}conv5"] for stream, prefix in STREAMS.items() if f"{prefix}conv5" in layers}
+    tops = {
+        stream: layers[f"{prefix}conv5"] for stream, prefix in STREAM_PREFIXES.items() if f"{prefix}conv5" in layers
+    }
     head = _classifier(model)
     end = model.output if head is None else head.input
     graph = keras.Model(model.input, [end, model.output, *(layer.output for layer in tops.values())])
@@ -87,7 +90,7 @@ def saliency(model: keras.Model, clip: Clip, class_name: str | None = None, *, r
         index = int(np.argmax(probabilities[0])) if class_name is None else names.index(class_name)
         score = _score(end, head, index)
     slope, *map_slopes = tape.gradient(score, [pixels, *maps], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    slope = np.abs(_numpy(slope)[0]) * np.float32(clip_spec(model).scale)  # by grey level, as the clip has them
+    slope = np.abs(_numpy(slope)[0]) * np.float32(clip_spec(model).scale)  # per grey level of the clip
     size = clip.frames.shape[:3]
     activation = {
         stream: spread(class_activation(_numpy(map_)[0], _numpy(grad)[0]), stream, frames_seen(model, layer), size)
@@ -104,12 +107,12 @@ def saliency(model: keras.Model, clip: Clip, class_name: str | None = None, *, r
 
 
 def class_names(model: keras.Model) -> list[str]:
-    """Return the names of a network's outputs; their numbers while it has none."""
+    """Return a network's class names, or the indices of its outputs if it has none."""
     return list(clip_spec(model).class_names) or [str(number) for number in range(model.output_shape[-1])]
 
 
 def _classifier(model: keras.Model) -> keras.layers.Dense | None:
-    """Return the layer that gives the class scores, if a model ends in one."""
+    """Return the final classifier layer of a model, or None."""
     last = model.layers[-1]
     known = (keras.activations.softmax, keras.activations.sigmoid, keras.activations.linear)
     return last if isinstance(last, keras.layers.Dense) and last.activation in known else None
@@ -124,13 +127,13 @@ def _score(end: Any, head: keras.layers.Dense | None, index: int) -> Any:
 
 
 def class_activation(maps: np.ndarray, slopes: np.ndarray) -> np.ndarray:
-    """Return Grad-CAM: feature maps weighted by their mean gradient, what speaks against the class cut off.
+    """Compute Grad-CAM: feature maps weighted by their mean gradients, followed by ReLU.
 
-    Every step in time has weights of its own: late fusion's classifier reads its two frames differently.
+    Each time step has its own weights, because late fusion's classifier treats its two frames differently.
 
     Args:
-        maps: float32 `(steps, height, width, filters)`.
-        slopes: the score's gradient with respect to them, the same shape.
+        maps: feature maps, float32 `(steps, height, width, filters)`.
+        slopes: gradients of the score with respect to `maps`, of the same shape.
 
     Returns:
         float32 `(steps, height, width)`.
@@ -140,9 +143,9 @@ def class_activation(maps: np.ndarray, slopes: np.ndarray) -> np.ndarray:
 
 
 def spread(maps: np.ndarray, stream: str, seen: list[range], size: tuple[int, int, int]) -> np.ndarray:
-    """Lay maps of a stream `(steps, h, w)` over the clip `(time, height, width)`: each frame, the mean of its steps.
+    """Resize a stream's maps `(steps, h, w)` to the clip `(time, height, width)`, averaging the steps of each frame.
 
-    The fovea's maps cover the centre half, NaN lies around it; the context's cover the whole frame.
+    The fovea's maps cover the centre half and are surrounded by NaN; the context's maps cover the whole frame.
     """
     import tensorflow as tf
 
@@ -160,15 +163,15 @@ def spread(maps: np.ndarray, stream: str, seen: list[range], size: tuple[int, in
 def scores_over_time(
     model: keras.Model, path: str | os.PathLike, num_clips: int = 20, *, batch_size: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Score evenly spread clips of a video, the centre crop of each.
+    """Score the centre crops of evenly spaced clips of a video.
 
     Returns:
-        The first and last frame of each clip, int64 `(num_clips, 2)`, and its class probabilities, float32
+        A tuple of the first and last frame of each clip, int64 `(num_clips, 2)`, and the class probabilities, float32
         `(num_clips, num_classes)`.
 
     Raises:
         PictureError: the video is too short.
-        VideoError: it cannot be read.
+        VideoError: the video cannot be read.
     """
     from videocnn.models import predict_function
 

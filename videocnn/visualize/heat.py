@@ -1,6 +1,6 @@
-"""Saliency as a picture: frames, how much each pixel matters, where conv5 finds the class, its score over the video.
+"""Plot saliency: the frames, each pixel's gradient, conv5's class activation and the class score over the video.
 
-Heat is told by lightness as well as by colour: it is bright where it is strong, the frame around it is dim and grey.
+Strong values differ in lightness as well as in colour: they are bright, and the frame around them is dim and grey.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from videocnn.visualize.clip import Clip
 from videocnn.visualize.gradients import Saliency
 from videocnn.visualize.strip import draw_strip, shown_frames, strip_figure
 
-BLUR = 5  # pixels: single ones of a gradient are too fine to be seen
+BLUR = 5  # pixels; the gradients of single pixels are too fine to see
 
 
 def plot_saliency(
     clip: Clip, found: Saliency, over_time: tuple[np.ndarray, np.ndarray] | None = None, *, even: float | None = None
 ) -> Figure:
-    """Draw a clip, the gradient of a class's score over it, its class activation by stream, its score over the video.
+    """Plot a clip with the gradient and the class activation of a class, and optionally its score over the video.
 
     Args:
-        clip: from `read_clip`.
-        found: what `saliency` made of it.
-        over_time: first and last frames of clips `(num_clips, 2)` and the class's probability in each
-            `(num_clips,)`, for a curve.
-        even: the probability that each class would have if all were equal, to hold the curve against.
+        clip: a clip returned by `read_clip`.
+        found: the result of `saliency` for this clip.
+        over_time: first and last frames of clips `(num_clips, 2)` and the class probability of each
+            `(num_clips,)`; adds a curve of the score over the video.
+        even: the chance level, drawn as a reference line beside the curve.
 
     Returns:
-        A figure with one axes a row.
+        A figure with one axes per row.
 
     Raises:
-        PictureError: `found` belongs to another clip.
+        PictureError: `found` was computed for a different clip.
     """
     if found.gradient.shape != clip.frames.shape[:3]:
         raise PictureError(
-            f"the saliency has the shape {found.gradient.shape}, the clip {clip.frames.shape[:3]}; give the clip that "
-            "it was computed for"
+            f"the saliency has shape {found.gradient.shape}, but the clip has shape {clip.frames.shape[:3]}; give the "
+            "clip that it was computed for"
         )
     chosen = shown_frames(len(clip.frames))
     frames = clip.frames[chosen]
@@ -76,7 +76,7 @@ def plot_saliency(
 
 
 def draw_curve(axes: Axes, over_time: tuple[np.ndarray, np.ndarray], clip: Clip, even: float | None) -> None:
-    """Draw a class's probability over the video, each clip at its middle frame; this clip's frames are shaded."""
+    """Plot a class's probability over the video, each clip at its middle frame, with the current clip shaded."""
     spans, scores = over_time
     axes.plot(spans.mean(axis=1), scores, color=BLUE, marker="o", markersize=3.5, clip_on=False)
     axes.axvspan(clip.numbers[0], clip.numbers[-1] or 0.5, color="0.85", zorder=0)
@@ -94,18 +94,18 @@ def draw_curve(axes: Axes, over_time: tuple[np.ndarray, np.ndarray], clip: Clip,
 
 
 def overlay(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Lay heat over frames: grey and dim where there is none, the bright colours of the map where it is strong.
+    """Overlay a heat map on frames: dim grey where it is zero, the bright colours of the colour map where it is strong.
 
     Args:
         frames: uint8 `(time, height, width, 3)`.
-        heat: 0..1 `(time, height, width)`; NaN where nothing is known, drawn as a paler frame.
+        heat: 0..1 `(time, height, width)`; where it is NaN, the frame is drawn paler.
 
     Returns:
         float32 `(time, height, width, 3)`, 0..1.
     """
     grey = (frames.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255)[..., None]
     strength = np.nan_to_num(heat).astype(np.float32)
-    # The map's dark end is left out: a little heat must not look darker than none, also on a white wall.
+    # The dark end of the colour map is left out: low values must not look darker than zero, even on a white wall.
     colours = matplotlib.colormaps[HEAT](0.35 + 0.65 * strength)[..., :3].astype(np.float32)
     weight = 0.9 * strength[..., None]
     known = (1 - weight) * 0.38 * grey + weight * colours
@@ -113,19 +113,19 @@ def overlay(frames: np.ndarray, heat: np.ndarray) -> np.ndarray:
 
 
 def heat_colours() -> ListedColormap:
-    """Return the colours that heat has over a grey picture."""
+    """Return the colour map used for heat over grey frames."""
     grey = np.full((1, 1, 256, 3), 117, np.uint8)
     return ListedColormap(overlay(grey, np.linspace(0, 1, 256)[None, None])[0, 0])
 
 
 def scaled(values: np.ndarray) -> np.ndarray:
-    """Return values from 0 on as 0..1 of the whole clip; the largest two thousandths are cut off. NaN stays."""
+    """Scale non-negative values of a clip to 0..1, clipped at the 99.8th percentile; NaN is preserved."""
     peak = float(np.nanpercentile(values, 99.8)) or float(np.nanmax(values)) or 1.0
     return np.clip(values / peak, 0, 1)
 
 
 def blurred(values: np.ndarray) -> np.ndarray:
-    """Return each frame's mean over `BLUR` x `BLUR` pixels, its edge repeated outwards."""
+    """Apply a `BLUR` x `BLUR` mean filter to each frame, with its edges replicated."""
     half = BLUR // 2
     padded = np.pad(values, ((0, 0), (half, half), (half, half)), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (BLUR, BLUR), axis=(1, 2))

@@ -1,7 +1,7 @@
-"""The clips that a network finds most alike: nearest by the features that its classifier reads (fc7 of the paper).
+"""Nearest-neighbour search for clips in the feature space of a network's last hidden layer (fc7 of the paper).
 
-A query video and a data set come in, a ranking by cosine comes out. Clips of the query's own video are left out, and
-those of its group are marked: that one tape looks like itself says nothing about the network.
+Takes a query video and a data set; returns a ranking by cosine similarity. The query's own video is excluded and
+videos of its group are marked: that clips of the same recording look alike says nothing about the network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from videocnn.visualize.canvas import PictureError, plain, text_inches
 from videocnn.visualize.clip import Clip, network_input, read_clip
 from videocnn.visualize.strip import draw_strip, shown_frames
 
-SHOWN = 5  # frames of a clip that are kept for its strip
+SHOWN = 5  # frames of a clip that are kept for its film strip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Neighbour:
     """The clip of one video that is nearest to the query.
 
     Attributes:
-        path: the video, as the manifest has it.
-        labels: its classes.
-        group: its group.
-        same_group: whether the query is of the same group; None where the query's group is unknown.
-        similarity: cosine of the two clips' features, -1..1.
-        clip: number of the clip among the video's, from 0.
-        frames: uint8 `(at most 5, height, width, 3)`, spread over the clip.
+        path: the video's path in the manifest.
+        labels: class labels of the video.
+        group: group of the video.
+        same_group: whether the query belongs to the same group; None if the query's group is unknown.
+        similarity: cosine similarity of the two clips' features, -1..1.
+        clip: 0-based index of the clip within the video.
+        frames: uint8 `(at most 5, height, width, 3)`, evenly spaced over the clip.
     """
 
     path: str
@@ -50,17 +50,17 @@ class Neighbour:
 
 @dataclasses.dataclass(frozen=True)
 class Neighbours:
-    """A query and what was found for it.
+    """A query clip and its nearest neighbours.
 
     Attributes:
-        query: the clip that was looked for.
-        labels: its classes; empty where they are unknown.
-        group: its group; None where it is unknown.
-        found: the nearest videos, the nearest first.
-        num_videos: videos that were searched.
-        num_alike: how many of them share a label with the query.
-        layer: name of the layer whose output is compared.
-        skips: videos that were left out because they are too short or cannot be read.
+        query: the query clip.
+        labels: class labels of the query; empty if unknown.
+        group: group of the query; None if unknown.
+        found: the nearest videos, nearest first.
+        num_videos: number of videos searched.
+        num_alike: number of videos searched that share a label with the query.
+        layer: name of the layer whose features are compared.
+        skips: videos skipped because they are too short or cannot be read.
     """
 
     query: Clip
@@ -74,16 +74,16 @@ class Neighbours:
 
 
 def feature_model(model: keras.Model) -> keras.Model:
-    """Return the network up to what its classifier reads: fc7, or the pooled features of a network without it.
+    """Return the network up to the input of its classifier: fc7, or the pooled features if it has no fc7.
 
     Raises:
-        PictureError: the model does not end in a classifier of its own (an average of networks).
+        PictureError: the model does not end in a classifier layer (an average of networks).
     """
     head = model.layers[-1]
     if not isinstance(head, keras.layers.Dense):
         raise PictureError(
-            f"{model.name}: ends in {head.name!r} and not in a classifier, so it has no features of its own; give one "
-            "of the four networks (of an average, one of its members)"
+            f"{model.name}: ends in layer {head.name!r} instead of a classifier, so it has no features to compare; "
+            "give one of the four networks (for an average, one of its members)"
         )
     read = next(layer for layer in reversed(model.layers[:-1]) if not isinstance(layer, keras.layers.Dropout))
     return keras.Model(model.input, head.input, name=read.name)
@@ -101,31 +101,31 @@ def nearest_clips(
     other_groups: bool = False,
     batch_size: int = 16,
 ) -> Neighbours:
-    """Rank the videos of a data set by how alike a network finds their clips and one clip of a query.
+    """Rank the videos of a data set by the similarity of their clips to a clip of the query.
 
     Args:
         model: a trained network.
-        query: a video file, of the data set or not; if it is, its labels and its group are known.
+        query: a video file; if it is part of the data set, its labels and its group are known.
         source: a `Dataset`, a `Manifest` or `Shards`, or the path of a `manifest.csv` or of a folder of shards.
-        split: the videos to search; None for all.
-        num_neighbours: most videos to return.
-        num_clips: evenly spread clips a video; the nearest counts.
-        start: the frame at which the query's clip begins; by default the clip is the middle one.
-        other_groups: leave the query's group out, not just mark it.
-        batch_size: clips that the network sees at once.
+        split: the split to search; None searches all videos.
+        num_neighbours: maximum number of videos to return.
+        num_clips: number of evenly spaced clips per video; the nearest one counts.
+        start: index of the first frame of the query's clip; by default the middle clip is used.
+        other_groups: exclude the query's group instead of only marking it.
+        batch_size: number of clips per forward pass.
 
     Raises:
-        PictureError: no classifier, a query that is too short, one whose group is unknown with `other_groups`, or
-            nothing to search.
+        PictureError: the model has no classifier, the query is too short, `other_groups` is set but the query's group
+            is unknown, or there are no videos to search.
         VideoCNNError: the query or the data cannot be read.
     """
     if num_neighbours < 1:
-        raise PictureError(f"num_neighbours={num_neighbours}: give 1 or more")
+        raise PictureError(f"num_neighbours={num_neighbours}: must be at least 1")
     dataset, spec, features = clips.Dataset.open(source), clip_spec(model), feature_model(model)
     clip = read_clip(query, spec, start=start)
     own = find_video(dataset.manifest, query)
     if other_groups and own is None:
-        raise PictureError(f"{query}: is not in the data set, so its group is not known and cannot be left out")
+        raise PictureError(f"{query}: not part of the data set, so its group is unknown and cannot be excluded")
     videos = dataset.select(split).videos
     searched = np.array([_counts(video, own, other_groups) for video in videos], bool)
     embed = _embedder(features)
@@ -144,9 +144,9 @@ def nearest_clips(
                 if video not in best or alike[row] > best[video][0]:
                     best[int(video)] = (float(alike[row]), int(number), np.asarray(batch[row]))
         order = sorted(best, key=lambda video: (-best[video][0], video))
-        best = {video: best[video] for video in order[:num_neighbours]}  # a large set does not stay in memory
+        best = {video: best[video] for video in order[:num_neighbours]}  # bounds memory on large data sets
     if not best:
-        raise PictureError(f"split {split!r}: there is no video to search beside the query's own")
+        raise PictureError(f"split {split!r}: there are no videos to search other than the query")
     return Neighbours(
         query=clip,
         labels=() if own is None else own.labels,
@@ -160,7 +160,7 @@ def nearest_clips(
 
 
 def find_video(manifest: Manifest, path: str | os.PathLike) -> Video | None:
-    """Return the row of a manifest whose file a path names, or None."""
+    """Return the manifest row that refers to the same file as a path, or None."""
     real = os.path.realpath(path)
     return next((video for video in manifest.videos if os.path.realpath(manifest.file(video)) == real), None)
 
@@ -170,7 +170,7 @@ def _counts(video: Video, own: Video | None, other_groups: bool) -> bool:
 
 
 def _embedder(features: keras.Model):
-    """Return a function from clips to features of length 1, float32 `(batch, units)`."""
+    """Return a function from clips to L2-normalised features, float32 `(batch, units)`."""
     call = tf.function(lambda x: tf.cast(features(x, training=False), tf.float32))
 
     def embed(batch) -> np.ndarray:
@@ -195,12 +195,12 @@ def _neighbour(video: Video, own: Video | None, spec, similarity: float, number:
 
 
 def plot_neighbours(found: Neighbours) -> Figure:
-    """Draw the query's film strip and below it, nearest first, those of its neighbours with what is known of them.
+    """Plot the film strips of the query and of its neighbours, nearest first, with labels and similarities.
 
-    That a neighbour is of another class or of the query's own group is told in words.
+    Different labels and the query's own group are indicated in words.
 
     Returns:
-        A figure with one axes a strip, the query's first.
+        A figure with one axes per strip, the query's first.
     """
     query = found.query.frames[shown_frames(len(found.query.frames), SHOWN)]
     shape, columns = query.shape[1] / query.shape[2], len(query)
@@ -231,7 +231,7 @@ def _verdict(neighbour: Neighbour, labels: tuple[str, ...]) -> str:
 
 
 def summary(found: Neighbours) -> str:
-    """Return in one line how many neighbours share the query's label, beside chance; the group is told apart."""
+    """Return a one-line summary: how many neighbours share the query's label, with chance, and how many its group."""
     total = len(found.found)
     if not found.labels:
         return "the query is not in the data set: its label and its group are unknown"

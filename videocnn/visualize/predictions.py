@@ -1,4 +1,4 @@
-"""Film strips with what a network sees in them: truth, five best classes, right or wrong (the paper's Figure 4)."""
+"""Plot film strips with true labels and top-5 predictions (Figure 4 of the paper)."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ MOST_FRAMES = 5
 
 
 def film_strip(path: str | os.PathLike, spec: ClipSpec, num_frames: int = MOST_FRAMES) -> np.ndarray:
-    """Return frames from the middle clip of a video, as the network gets them before cropping.
+    """Return frames from the middle clip of a video, preprocessed up to cropping.
 
     Args:
-        path: the video.
-        spec: how the network's clips are sampled.
-        num_frames: most frames, spread evenly over the clip.
+        path: the video file.
+        spec: the network's clip specification.
+        num_frames: maximum number of frames, evenly spaced over the clip.
 
     Returns:
-        uint8 `(frames, *spec.region_size, 3)`. A video shorter than a clip shows what it has.
+        uint8 `(frames, *spec.region_size, 3)`. A video shorter than a clip yields all its frames.
 
     Raises:
         VideoError: the file cannot be read.
@@ -46,18 +46,18 @@ def film_strip(path: str | os.PathLike, spec: ClipSpec, num_frames: int = MOST_F
 def predict_and_plot(
     model: keras.Model, manifest: Manifest, *, split: str = "test", count: int = 5, num_clips: int = 20, seed: int = 0
 ) -> Figure:
-    """Predict some videos of a split and draw them with `plot_predictions`.
+    """Predict randomly chosen videos of a split and plot them with `plot_predictions`.
 
     Args:
         model: a trained network.
         manifest: the data set.
-        split: the split.
-        count: most videos, drawn at random among those that are long enough for a clip.
-        num_clips: evenly spread clips a video, four views each.
-        seed: decides which videos.
+        split: the split to choose from.
+        count: maximum number of videos, chosen at random among those that are long enough for a clip.
+        num_clips: number of evenly spaced clips per video, each with four views.
+        seed: random seed for choosing the videos.
 
     Raises:
-        VideoCNNError: no usable video, a label that the network does not know, or a file that cannot be read.
+        VideoCNNError: there is no usable video, the network does not know a label, or a file cannot be read.
     """
     from videocnn.evaluate.evaluation import matched_labels
     from videocnn.predict import predict
@@ -79,7 +79,7 @@ def predict_and_plot(
 
 
 def drawn(numbers: np.ndarray, count: int, *, seed: int) -> np.ndarray:
-    """Draw `count` of some numbers, or all if there are fewer, each at most once; they come back in their order."""
+    """Sample `count` numbers without replacement, or return all if there are fewer; the order is preserved."""
     return np.sort(np.random.default_rng(seed).choice(numbers, min(count, len(numbers)), replace=False))
 
 
@@ -90,25 +90,25 @@ def plot_predictions(
     *,
     num_bars: int = 5,
 ) -> Figure:
-    """Draw one row a video: its film strip, and a bar for each of its best classes.
+    """Plot one row per video: its film strip, and a bar for each of its top classes.
 
-    Right and wrong are told by words and by the bars' pattern: that of a true class is filled, others are hatched.
+    Right and wrong are indicated in words and by the fill of the bars: true classes are filled, others are hatched.
 
     Args:
-        strips: a video's frames, uint8 `(frames, height, width, 3)`, for example from `film_strip`.
-        predictions: a video's `(class name, probability)`, best first, for example `Prediction.labels`.
-        truths: a video's true labels; None where they are unknown.
-        num_bars: most bars a video.
+        strips: frames of each video, uint8 `(frames, height, width, 3)`, for example from `film_strip`.
+        predictions: `(class name, probability)` pairs of each video, best first, for example `Prediction.labels`.
+        truths: true labels of each video; None if unknown.
+        num_bars: maximum number of bars per video.
 
     Returns:
-        A figure with two axes a video: strip and bars.
+        A figure with two axes per video: strip and bars.
 
     Raises:
-        PictureError: no video, or not as many strips as predictions and truths.
+        PictureError: there are no videos, or the numbers of strips, predictions and truths differ.
     """
     counts = {len(strips), len(predictions), len(strips if truths is None else truths)}
     if len(counts) > 1 or not len(strips):
-        raise PictureError(f"{len(strips)} strips, {len(predictions)} predictions: give as many of each, one at least")
+        raise PictureError(f"{len(strips)} strips, {len(predictions)} predictions: give at least one of each")
     shape = max(strip.shape[0] * strip.shape[2] / strip.shape[1] for strip in strips)
     figure = Figure(figsize=(1.3 * shape + 4, 1.55 * len(strips) + 0.2), layout="constrained")
     panels = figure.subplots(len(strips), 2, squeeze=False, width_ratios=(1.3 * shape, 4))
@@ -128,7 +128,7 @@ def plot_predictions(
 
 
 def draw_bars(axes, labels: Sequence[tuple[str, float]], true: set[str], *, known: bool, num_bars: int) -> None:
-    """Draw the best classes as horizontal bars with their names inside, the best on top."""
+    """Draw the top classes as horizontal bars with their names inside, best first."""
     for place, (name, score) in enumerate(labels):
         hit = name in true
         style = (

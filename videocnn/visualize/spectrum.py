@@ -1,7 +1,7 @@
-"""Filters as numbers: how much of them is colour, and how fine a pattern they look for.
+"""Quantify first-layer filters: share of colour and mean spatial frequency.
 
-The paper (section 4.1) sees grey, high-frequency filters in the fovea stream and colours and low frequencies in the
-context stream; these two numbers a stream say whether a network of ours does.
+The paper (section 4.1) finds grey, high-frequency filters in the fovea stream and colourful, low-frequency filters in
+the context stream; these two numbers per stream show whether that holds for a given network.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from videocnn.visualize.filters import colour_share, first_layer_kernels
 
 @dataclasses.dataclass(frozen=True)
 class FilterNumbers:
-    """The first layer of one stream in numbers.
+    """Statistics of the first layer of one stream.
 
     Attributes:
         stream: `"full frame"`, `"fovea"` or `"context"`.
-        shape: `(time, height, width, channels, filters)` of its kernel.
-        colour_share: share of the weights' energy that is colour and not brightness, 0..1 (random weights: 2/3); None
-            for a network on frame differences.
-        frequency: mean spatial frequency, in cycles per pixel of the stream; NaN where all weights are zero.
-        random_frequency: the same for random weights: white noise of the kernel's size.
+        shape: shape of the kernel, `(time, height, width, channels, filters)`.
+        colour_share: share of the weights' energy that is chromatic, 0..1 (random weights: 2/3); None for a network on
+            frame differences.
+        frequency: mean spatial frequency, in cycles per pixel of the stream; NaN if all weights are zero.
+        random_frequency: the same for random weights (white noise of the kernel's size).
     """
 
     stream: str
@@ -35,10 +35,10 @@ class FilterNumbers:
 
 
 def filter_numbers(model: keras.Model) -> list[FilterNumbers]:
-    """Return the numbers of a network's first layer, stream by stream, fovea first.
+    """Return the statistics of a network's first layer for each stream, fovea first.
 
-    Strong filters count more, by their energy. A pixel of the context stream is two of the clip's, so its frequency
-    halves in the clip's own pixels.
+    Filters are weighted by their energy. A pixel of the context stream covers two pixels of the clip, so in clip pixels
+    its frequency is half the reported value.
 
     Raises:
         PictureError: the model has no conv1.
@@ -60,10 +60,10 @@ def filter_numbers(model: keras.Model) -> list[FilterNumbers]:
 
 
 def frequency_centroids(kernel: np.ndarray) -> np.ndarray:
-    """Return each filter's mean spatial frequency, weighted by the power that its 2-D spectrum has there.
+    """Return the spectral centroid of each filter: its mean spatial frequency, weighted by power.
 
-    A grating of f cycles per pixel has the centroid f, a flat filter 0; the finest pattern along a row 0.5, along a
-    diagonal 0.71. Powers of a filter's colours and steps in time are added.
+    A grating of f cycles per pixel has centroid f, a constant filter 0; the finest pattern has 0.5 along a row and 0.71
+    along a diagonal. Power is summed over colour channels and time steps.
 
     Args:
         kernel: `(time, height, width, channels, filters)`.
@@ -78,9 +78,9 @@ def frequency_centroids(kernel: np.ndarray) -> np.ndarray:
 
 
 def spectrum(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return power by frequency and filter, float64 `(height, width, filters)`, and the frequencies `(height, width)`.
+    """Return the power spectrum, float64 `(height, width, filters)`, and its frequencies `(height, width)`.
 
-    Frequencies are the lengths of the 2-D ones, in cycles per pixel.
+    Frequencies are the magnitudes of the 2-D frequency vectors, in cycles per pixel.
     """
     power = np.square(np.abs(np.fft.fft2(kernel.astype(np.float64), axes=(1, 2)))).sum(axis=(0, 3))
     rows, columns = (np.fft.fftfreq(size) for size in kernel.shape[1:3])

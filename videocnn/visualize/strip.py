@@ -1,6 +1,6 @@
-"""Frames side by side: the strips that pictures of clips are made of, each frame one unit wide whatever its pixels.
+"""Film strips: frames drawn side by side, each one unit wide regardless of its resolution.
 
-Strips of streams with other resolutions so stand exactly under one another.
+Strips of streams with different resolutions therefore line up.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from matplotlib.figure import Figure
 
 from videocnn.visualize.canvas import text_inches
 
-MOST_FRAMES = 11  # in a strip; of longer clips some are shown, evenly spread
-GAP = 0.03  # between frames, as a share of one's width
+MOST_FRAMES = 11  # in a strip; longer clips are subsampled evenly
+GAP = 0.03  # between frames, relative to a frame's width
 
 
 def shown_frames(num_frames: int, most: int = MOST_FRAMES) -> np.ndarray:
-    """Return which frames of a clip a strip shows: all, or `most` of them from the first to the last, int64."""
+    """Return the indices, int64, of the frames that a strip shows: all, or `most` of them, evenly spaced."""
     return np.unique(np.linspace(0, num_frames - 1, min(num_frames, most)).round().astype(np.int64))
 
 
 def strip_figure(
     columns: int, heights: Sequence[float], labels: Sequence[str], *, below: float = 0.3, right: float = 0.1
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure with one axes a row, all as wide as `columns` frames, placed by hand under one another.
+    """Return a figure with one axes per row, all as wide as `columns` frames.
 
     Args:
-        columns: frames in a strip.
-        heights: height of each row, in widths of a frame.
-        labels: what stands to the left of the rows.
-        below: inches of room below each row, for captions.
-        right: inches of room to the right of the rows.
+        columns: number of frames in a strip.
+        heights: height of each row, in units of a frame's width.
+        labels: labels to the left of the rows.
+        below: space below each row for captions, in inches.
+        right: space to the right of the rows, in inches.
     """
     inch = float(np.clip(11 / columns, 1.0, 1.7))
     left, top = text_inches("\n".join(labels).split("\n"), 9) + 0.2, 0.4
-    # A title needs some width, however few the frames.
+    # The title needs a minimum width, however few frames there are.
     width, height = max(left + inch * columns + right, 5.5), top + sum(inch * row + below for row in heights)
     left += (width - left - inch * columns - right) / 2
     figure, panels, bottom = Figure(figsize=(width, height)), [], height - top
@@ -51,14 +51,14 @@ def strip_figure(
 def draw_strip(
     axes: Axes, pictures: np.ndarray, label: str = "", captions: Sequence[str] = (), *, columns: int | None = None
 ) -> None:
-    """Draw frames side by side, to the right of each other in units of their width.
+    """Draw frames from left to right, each one unit wide.
 
     Args:
-        axes: where to.
-        pictures: uint8 0..255 or float 0..1 `(frames, height, width, 3)`.
-        label: what the row shows, to its left.
-        captions: below each frame.
-        columns: frames that the row has room for; fewer stand at its right end.
+        axes: the axes to draw into.
+        pictures: the frames, uint8 0..255 or float 0..1 `(frames, height, width, 3)`.
+        label: label of the row, drawn to its left.
+        captions: captions below the frames.
+        columns: number of frames the row has room for; fewer frames are right-aligned.
     """
     count, height, width = pictures.shape[:3]
     columns = columns or count

@@ -1,4 +1,4 @@
-"""Class scores along a video: one curve a class, told apart by colour and by line."""
+"""Plot class scores over the course of a video, one curve per class, distinguished by colour and line style."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from videocnn.visualize.canvas import PictureError, plain
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#404040")
 LINES = ("-", "--", ":", "-.")  # with seven colours: 28 curves before two look the same
-NAME_WIDTH = 26  # letters of a line of the legend
+NAME_WIDTH = 26  # characters per line of the legend
 
 
 def plot_timeline(
     start_seconds: np.ndarray, end_seconds: np.ndarray, scores: np.ndarray, class_names: Sequence[str]
 ) -> Figure:
-    """Draw scores over time, each clip's at its middle.
+    """Plot class scores over time, each clip's scores at its midpoint.
 
     Args:
-        start_seconds: `(num_clips,)`, ascending.
-        end_seconds: `(num_clips,)`.
-        scores: `(num_clips, num_classes)`, in 0..1.
-        class_names: as many names as curves.
+        start_seconds: start of each clip, `(num_clips,)`, ascending.
+        end_seconds: end of each clip, `(num_clips,)`.
+        scores: class scores `(num_clips, num_classes)`, 0..1.
+        class_names: one name per class, in the order of the columns of `scores`.
 
     Returns:
         A figure with one axes.
 
     Raises:
-        PictureError: no clip, or the shapes do not belong together.
+        PictureError: there are no clips, or the shapes do not match.
     """
     scores = np.asarray(scores)
     if (
@@ -40,16 +40,17 @@ def plot_timeline(
         or not len(scores)
     ):
         raise PictureError(
-            f"scores {scores.shape} need {len(start_seconds)} clips and {len(class_names)} classes, one at least"
+            f"scores have shape {scores.shape}, expected {len(start_seconds)} clips and {len(class_names)} classes, "
+            "at least one of each"
         )
     middles = (np.asarray(start_seconds) + np.asarray(end_seconds)) / 2
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     axes = figure.subplots()
-    if len(scores) == 1:  # a line needs two points: a single clip is drawn as long as it is
+    if len(scores) == 1:  # a line needs two points: a single clip is drawn from its start to its end
         middles, scores = np.array([start_seconds[0], end_seconds[0]]), np.repeat(scores, 2, axis=0)
     for number, name in enumerate(class_names):
         style = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
-        # The space: matplotlib leaves names that begin with "_" out of legends.
+        # The leading space: matplotlib omits names that begin with "_" from legends.
         axes.plot(middles, scores[:, number], label=" " + plain(textwrap.fill(name, NAME_WIDTH)), **style)
     axes.set_xlim(start_seconds[0], end_seconds[-1])
     axes.set_ylim(0, 1.02)
@@ -64,6 +65,6 @@ def plot_timeline(
 
 
 def minutes(seconds: float, _: int | None = None) -> str:
-    """Return seconds as `m:ss`, with a fraction where there is one."""
+    """Format seconds as `m:ss`, with a fraction if there is one."""
     whole, rest = divmod(round(seconds * 100), 100)
     return f"{whole // 60}:{whole % 60:02d}" + (f".{rest:02d}".rstrip("0") if rest else "")

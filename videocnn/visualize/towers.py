@@ -1,6 +1,7 @@
-"""The convolutions of a network, stream by stream, and which frames of the clip each of their steps in time sees.
+"""Find a network's convolutions by stream, and the frames of the clip that each of their time steps covers.
 
-Section 3.1 of the paper: slow fusion's conv1 has four steps of four frames each, its conv3 one step of all ten.
+Section 3.1 of the paper: slow fusion's conv1 has four time steps of four frames each, its conv3 one step that covers
+all ten frames.
 """
 
 from __future__ import annotations
@@ -10,31 +11,31 @@ import keras
 from videocnn.layers import FrameDifference, TemporalConv
 from videocnn.visualize.canvas import PictureError
 
-STREAMS = {"full frame": "", "fovea": "fovea_", "context": "context_"}
+STREAM_PREFIXES = {"full frame": "", "fovea": "fovea_", "context": "context_"}
 
 
 def tower_layers(model: keras.Model) -> dict[str, list[TemporalConv]]:
-    """Return the convolutions of each stream in their order, fovea before context.
+    """Return the convolutions of each stream in order, fovea before context.
 
     Raises:
-        PictureError: the model has none (an average of networks; another package's network).
+        PictureError: the model has none (an average of networks, or a network from another package).
     """
     layers = [layer for layer in model.layers if isinstance(layer, TemporalConv)]
-    towers: dict[str, list[TemporalConv]] = {stream: [] for stream in STREAMS}
+    towers: dict[str, list[TemporalConv]] = {stream: [] for stream in STREAM_PREFIXES}
     for layer in layers:
-        stream = next((name for name, prefix in STREAMS.items() if prefix and layer.name.startswith(prefix)), None)
-        towers[stream or "full frame"].append(layer)
+        named = (name for name, prefix in STREAM_PREFIXES.items() if prefix and layer.name.startswith(prefix))
+        towers[next(named, "full frame")].append(layer)
     towers = {stream: tower for stream, tower in towers.items() if tower}
     if not towers:
         raise PictureError(
-            f"{model.name}: has no convolutions of its own to look into; give one of the four networks (of an average, "
-            "one of its members)"
+            f"{model.name}: no convolutions to visualize; give one of the four networks (for an average, one of its "
+            "members)"
         )
     return towers
 
 
 def frames_seen(model: keras.Model, layer: TemporalConv) -> list[range]:
-    """Return, for each step in time of a layer, the frames of the clip from which it is computed."""
+    """Return the temporal receptive field, in frames of the clip, of each time step of a layer."""
     tower = next(tower for tower in tower_layers(model).values() if layer in tower)
     span = 1 + any(isinstance(other, FrameDifference) for other in model.layers)
     jump = 1
