@@ -84,9 +84,7 @@ def server(monkeypatch):
 def break_off(server, path, **options):
     """Download 300,000 bytes, and no more at the second attempt; forget both requests."""
     server.cuts = [300_000, 300_000]
-    with pytest.raises(
-        DownloadError, match=r"broke after 300,000 of 1,024,000 .* 300,000 bytes are kept.* or a browser"
-    ):
+    with pytest.raises(DownloadError, match=r"after 300,000 of 1,024,000 .* 300,000 bytes are kept.* or a browser"):
         get(server, path, retries=0, hint="a browser")
     assert not path.exists()
     server.requests.clear()
@@ -160,17 +158,17 @@ def test_no_progress_for_good(server, tmp_path):
 
 
 def test_another_size(server, tmp_path):
-    with pytest.raises(DownloadError, match=r"1,024,000 bytes where 5 are known"):
+    with pytest.raises(DownloadError, match=r"expected 5 bytes, got 1,024,000"):
         get(server, tmp_path / "set.rar", size=5)
     assert not list(tmp_path.iterdir())
     (tmp_path / "set.rar").write_bytes(b"1234")
-    with pytest.raises(DownloadError, match=r"4 bytes where 5 are known; .* remove it"):
+    with pytest.raises(DownloadError, match=r"expected 5 bytes, got 4; .* remove it"):
         get(server, tmp_path / "set.rar", size=5)
 
 
 def test_damaged(server, tmp_path):
     server.body = BODY[:-1] + b"?"
-    with pytest.raises(DownloadError, match=f"where {SHA} is known"):
+    with pytest.raises(DownloadError, match=f"expected SHA-256 {SHA}"):
         get(server, tmp_path / "set.rar", size=len(BODY), sha256=SHA)
     assert not list(tmp_path.iterdir())
 
@@ -188,7 +186,7 @@ def test_refused(server, tmp_path, status, words):
 
 def test_a_web_page_is_no_archive(server, tmp_path):
     server.type = "text/html; charset=utf-8"
-    with pytest.raises(DownloadError, match=r"a web page came .* use a browser"):
+    with pytest.raises(DownloadError, match=r"web page; use a browser"):
         get(server, tmp_path / "set.rar", hint="use a browser")
 
 
@@ -202,7 +200,7 @@ def test_nobody_there(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/set.rar", "set.rar"])
 def test_only_the_web(tmp_path, url):
-    with pytest.raises(DownloadError, match="begins with https"):
+    with pytest.raises(DownloadError, match="https://"):
         download(url, tmp_path / "set.rar")
 
 
@@ -214,7 +212,7 @@ def test_redirects(server, tmp_path):
 
 def test_no_space(server, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1000))
-    with pytest.raises(DownloadError, match=r"1,024,000 bytes are still to come, and 1,000 are free"):
+    with pytest.raises(DownloadError, match=r"1,024,000 .* 1,000 are free"):
         get(server, tmp_path / "set.rar")
 
 
@@ -238,7 +236,7 @@ def test_the_disk_fills_up(server, tmp_path, monkeypatch):
             return self.file.write(block)
 
     monkeypatch.setattr(module, "open", lambda *how: Full(builtins.open(*how)), raising=False)  # noqa: SIM115
-    with pytest.raises(DownloadError, match=r"No space left on device\); free some .* goes on from there"):
+    with pytest.raises(DownloadError, match=r"No space left on device\); .*resume"):
         get(server, tmp_path / "set.rar")
     monkeypatch.undo()
     assert get(server, tmp_path / "set.rar") == SHA

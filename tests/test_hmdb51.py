@@ -167,7 +167,7 @@ def test_the_script_writes_three_folds(root, lists, tmp_path, monkeypatch, capsy
     for fold, test in ((1, 8), (2, 16), (3, 8)):
         assert len(read_manifest(tmp_path / "out" / f"fold{fold}" / "manifest.csv").select("test")) == test
     out = capsys.readouterr().out
-    assert "the lists name 28 videos of 2 classes; the official ones name 6,766 of 51" in out
+    assert "28 videos of 2 classes; the official lists contain 6,766 of 51" in out
     assert "complete: all 28 listed videos" in out
 
 

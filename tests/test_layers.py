@@ -98,17 +98,17 @@ def test_temporal_conv_rounds_only_once_in_bfloat16():
 
 
 def test_temporal_conv_refuses_a_clip_shorter_than_its_kernel():
-    with pytest.raises(ValueError, match="looks at 4 frames at once, but its clip has 3"):
+    with pytest.raises(ValueError, match=r"4 frames.* has 3"):
         TemporalConv(4, (4, 3, 3))(clip(1, 3, 8, 8, 3))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"kernel_size": (2, 3)}, "kernel_size=\\(2, 3\\) is not one or three"),
+        ({"kernel_size": (2, 3)}, "kernel_size=\\(2, 3\\)"),
         ({"kernel_size": 0}, "kernel_size=0"),
         ({"kernel_size": 3, "strides": (1, 0, 1)}, "strides="),
-        ({"kernel_size": 3, "padding": "causal"}, 'padding=\'causal\' is neither "valid" nor "same"'),
+        ({"kernel_size": 3, "padding": "causal"}, "padding='causal'"),
     ],
 )
 def test_temporal_conv_refuses_bad_arguments(arguments, message):

@@ -183,8 +183,8 @@ def test_the_script_writes_three_folds(tmp_path, monkeypatch, capsys):
         assert tested == set(range(7 * fold - 6, 7 * fold + 1))
     out = capsys.readouterr().out
     assert "fold3/manifest.csv: 150 videos, 3 classes, 75 groups" in out
-    assert "the lists name 150 videos of 3 classes; the official ones name 13,320 of 101" in out
-    assert "complete: all 150 listed videos of 3 classes are there" in out
+    assert "150 videos of 3 classes; the official lists contain 13,320 of 101" in out
+    assert "complete: all 150 listed videos of 3 classes found" in out
 
 
 @pytest.mark.parametrize("folder", ["HandstandPushups", "HandStandPushups"])

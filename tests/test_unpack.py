@@ -43,7 +43,7 @@ def test_whole(write, tmp_path):
     archive = write(tmp_path / "archive.bin", FILES)  # told apart by content
     assert go(archive, tmp_path / "out" / "UCF-101") == 4
     assert content(tmp_path / "out") == {f"UCF-101/{name}": data for name, data in short(FILES, 2).items()}
-    with pytest.raises(UnpackError, match=r"there already; remove it to unpack archive\.bin anew"):
+    with pytest.raises(UnpackError, match=r"UCF-101.*archive\.bin"):
         go(archive, tmp_path / "out" / "UCF-101")
 
 
@@ -97,7 +97,7 @@ def test_an_unpacker_that_cannot(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "7z").write_text("#!/bin/sh\necho usage\n")
     (tmp_path / "7z").chmod(0o755)
-    with pytest.raises(UnpackError, match="none that can"):
+    with pytest.raises(UnpackError, match="7z or bsdtar"):
         check_unpacker()
     (tmp_path / "bsdtar").write_text("#!/bin/sh\nprintf ok\n")
     (tmp_path / "bsdtar").chmod(0o755)
@@ -115,7 +115,7 @@ def test_the_probe_is_an_archive(tmp_path):
 )
 def test_names_that_lead_out(write, tmp_path, name):
     archive = write(tmp_path / "a", {**FILES, name: b"evil"})
-    with pytest.raises(UnpackError, match=r"leads out of the folder; not unpacked"):
+    with pytest.raises(UnpackError, match="outside the target folder; not unpacked"):
         go(archive, tmp_path / "deep" / "out")
     assert content(tmp_path / "deep").keys() <= {".out.begun"}
     assert not list(tmp_path.rglob("evil*"))
@@ -130,7 +130,7 @@ def test_an_archive_in_it_whose_name_leads_out(write, tmp_path, name, keep):
     mine.write_text("mine")
     inner = write(tmp_path / "inner", {"mine.txt": b"evil", "evil.txt": b"evil"})
     archive = write(tmp_path / "a", {**FILES, name: inner.read_bytes()})
-    with pytest.raises(UnpackError, match=r"leads out of the folder; not unpacked"):
+    with pytest.raises(UnpackError, match="outside the target folder; not unpacked"):
         go(archive, tmp_path / "deep" / "out", keep=keep)
     assert mine.read_text() == "mine"
     assert content(tmp_path / "deep").keys() <= {"mine.txt", ".out.begun"}
@@ -156,7 +156,7 @@ def test_one_place_for_two_files(write, tmp_path):
     with zipfile.ZipFile(tmp_path / "b", "w") as archive:
         archive.writestr("a.txt", "1")
         archive.writestr("a.txt", "2")
-    with pytest.raises(UnpackError, match=r"'a\.txt' is in it twice"):
+    with pytest.raises(UnpackError, match=r"duplicate.*'a\.txt'"):
         go(tmp_path / "b", tmp_path / "out", keep=1)
 
 
@@ -174,13 +174,13 @@ def test_damaged(write, tmp_path, position):
 def test_damage_in_an_archive_in_it(write, tmp_path):
     inner = write(tmp_path / "inner", FILES).read_bytes()[:-600]
     archive = write(tmp_path / "a", {"wave.rar": inner})
-    with pytest.raises(DamagedError, match=r"a: 'wave\.rar' in it is damaged \(.*\); delete it and download it again"):
+    with pytest.raises(DamagedError, match=r"a: .*'wave\.rar' is damaged \(.*\); delete it and download it again"):
         go(archive, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
     ("write", "words"),
-    [(write_zip, r"a: a ZIP that is cut short \([\d,]+ bytes, and no end\)"), (write_rar, "damaged")],
+    [(write_zip, r"a: truncated ZIP archive \([\d,]+ bytes"), (write_rar, "damaged")],
 )
 def test_cut_short(write, words, tmp_path):
     archive = write(tmp_path / "a", FILES)
@@ -192,11 +192,11 @@ def test_cut_short(write, words, tmp_path):
 
 def test_no_archive(tmp_path):
     (tmp_path / "page.rar").write_bytes(b"<!DOCTYPE html><html>")
-    with pytest.raises(UnpackError, match=r"neither ZIP nor RAR \(it begins with b'<!DOCTYPE html><'\)"):
+    with pytest.raises(UnpackError, match=r"neither ZIP nor RAR \(starts with b'<!DOCTYPE html><'\)"):
         go(tmp_path / "page.rar", tmp_path / "out")
     with pytest.raises(UnpackError, match="no such file"):
         go(tmp_path / "gone.rar", tmp_path / "out")
-    with pytest.raises(UnpackError, match="holds no files"):
+    with pytest.raises(UnpackError, match="contains no files"):
         go(write_zip(tmp_path / "empty.zip", {}), tmp_path / "out")
 
 
@@ -217,14 +217,14 @@ def test_solid(tmp_path, monkeypatch):
     assert go(archive, tmp_path / "out") == 4
     assert content(tmp_path / "out") == short(FILES, 2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.rar", "out"]
-    with pytest.raises(UnpackError, match="leads out of the folder"):
+    with pytest.raises(UnpackError, match="outside the target folder"):
         go(write_rar(tmp_path / "b.rar", {"../evil.avi": b"evil"}, solid=True), tmp_path / "deep" / "b")
     archive.write_bytes(archive.read_bytes().replace(b"Punch1Punch1", b"Punch1Lunch1", 1))
     with pytest.raises(UnpackError, match=r"a\.rar: (unrar|unar) cannot unpack it"):
         go(archive, tmp_path / "damaged")
     assert not (tmp_path / "damaged").exists()
     monkeypatch.setattr(archives, "check_unpacker", lambda: "bsdtar")
-    with pytest.raises(UnpackError, match="a solid RAR, which needs unrar, unar or 7z"):
+    with pytest.raises(UnpackError, match=r"solid RAR .* unrar, unar or 7z"):
         go(archive, tmp_path / "out2")
 
 
@@ -272,7 +272,7 @@ def test_the_disk_fills_up(write, tmp_path, monkeypatch):
     archive = write(tmp_path / "a", FILES)
     with monkeypatch.context() as patch:
         stop_after(patch, 2, OSError(errno.ENOSPC, "No space left on device"))
-        with pytest.raises(UnpackError, match=r"No space left on device\); free some .* goes on from there"):
+        with pytest.raises(UnpackError, match=r"No space left on device\); .*resume"):
             go(archive, tmp_path / "out", workers=1)
     assert not (tmp_path / "out").exists()
     assert go(archive, tmp_path / "out") == 4
@@ -281,7 +281,7 @@ def test_the_disk_fills_up(write, tmp_path, monkeypatch):
 def test_no_space(write, tmp_path, monkeypatch):
     total = sum(map(len, FILES.values()))
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1000))
-    with pytest.raises(UnpackError, match=rf"unpacks to {total:,} bytes, and 1,000 are free"):
+    with pytest.raises(UnpackError, match=rf"{total:,} bytes, .* 1,000 are free"):
         go(write(tmp_path / "a", FILES), tmp_path / "out")
 
 

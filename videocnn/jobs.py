@@ -1,8 +1,8 @@
-"""Many files, a few workers, one progress line: how every batch job of the package runs.
+"""Run a function over many items in a thread pool, with a progress bar.
 
-Takes a function of one item and a list of items; gives back each item with its result or its error, as they finish.
-Decoding releases Python's lock, so threads are enough; it looks at every packet whether its job has been ended, by
-Ctrl-C or by a fault, so that nobody waits for the rest of a long video.
+Takes a function of one item and a list of items; yields each item with its result or its error as soon as it is done.
+Decoding releases the GIL, so threads suffice; it checks at every packet whether the job has been cancelled by Ctrl-C or
+an exception, so that nobody waits for the rest of a long video.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from typing import Any, TypeVar
 from videocnn.errors import VideoCNNError
 
 Item = TypeVar("Item")
-LOCK = ".writing-lock"  # begins like every file that is not part of a folder's content
+LOCK = ".writing-lock"  # hidden, like every file that is not part of a folder's content
 
-_worker = threading.local()  # .ended: the event of the job that a thread works for
+_worker = threading.local()  # .ended: the event that cancels the thread's current job
 
 
 def give_up_if_ended() -> None:
-    """Raise `concurrent.futures.CancelledError` in a worker whose job has been ended; to be called in long loops."""
+    """Raise `concurrent.futures.CancelledError` in a worker whose job was cancelled; call it in long loops."""
     ended = getattr(_worker, "ended", None)
     if ended is not None and ended.is_set():
         raise concurrent.futures.CancelledError
 
 
 def default_workers() -> int:
-    """Return the number of processors this process may use."""
+    """Return the number of CPUs available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def progress_bar(unit: str, *, quiet: bool = False):
-    """Return a `rich.progress.Progress` on standard error with count, rate in `unit`/s and ETA."""
+    """Return a `rich.progress.Progress` on standard error that shows count, rate in `unit`/s and ETA."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -59,10 +59,10 @@ def map_parallel(
     unit: str = "videos",
     quiet: bool = False,
 ) -> Iterator[tuple[Item, Any]]:
-    """Yield `(item, result)` as results come in, in any order, with progress on standard error.
+    """Yield `(item, result)` in order of completion, with progress on standard error.
 
-    A `VideoCNNError` of one item is its result (the caller lists it and goes on); any other exception is a fault
-    of the program and ends the job. At most two items a worker are under way, so memory stays bounded.
+    A `VideoCNNError` raised for an item is returned as its result, so that the caller can report it and continue; any
+    other exception is a bug and stops the job. At most two items per worker are in flight, which bounds memory.
     """
     workers = workers or default_workers()
     waiting = iter(items)
@@ -91,10 +91,10 @@ def map_parallel(
 
 @contextlib.contextmanager
 def sole_writer(folder: Path, refusal: VideoCNNError) -> Iterator[None]:
-    """Raise `refusal` while another job writes in a folder; the lock ends with its process, however that ends."""
+    """Lock a folder for writing, or raise `refusal` if another job holds the lock; it ends with its process."""
     try:
         import fcntl
-    except ImportError:  # Windows has no such lock; there, starting a second job is the user's own risk
+    except ImportError:  # not available on Windows, where concurrent jobs are not detected
         yield
         return
     with open(folder / LOCK, "a") as lock:
@@ -102,6 +102,6 @@ def sole_writer(folder: Path, refusal: VideoCNNError) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise refusal from None
-        except OSError:  # a network drive that knows no locks; there, too, a second job is the user's own risk
+        except OSError:  # a network drive without locks, where concurrent jobs are not detected either
             pass
         yield

@@ -1,7 +1,7 @@
-"""Official archives -> folders of videos and lists: download, verify, unpack, and remember what came.
+"""Download, verify and unpack the official archives of a data set, and record their checksums.
 
-What UCF-101 and HMDB-51 share. `sources.json` beside the folders has the size and SHA-256 of every archive that was
-taken, so that a later run notices another one; published checksums are compared where there are any.
+Shared by UCF-101 and HMDB-51. `sources.json` beside the folders records the size and SHA-256 of every archive used, so
+that a later run detects a different one; published checksums are verified where they exist.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ RECORD = "sources.json"
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An archive at its official address.
+    """An official archive of a data set.
 
     Attributes:
-        url: where it is.
-        page: where a person finds it.
-        file: its name.
-        folder: what it is unpacked to.
-        keep: parts of the paths in it that stay, from the end.
-        option: the command's option that takes a downloaded copy.
-        size: bytes, where published.
-        sha256: hex digest, where published.
+        url: download URL.
+        page: web page that links to it.
+        file: file name.
+        folder: folder to unpack it into.
+        keep: number of trailing path parts to keep.
+        option: command-line option for a downloaded copy.
+        size: size in bytes, if published.
+        sha256: hex digest, if published.
     """
 
     url: str
@@ -57,24 +57,24 @@ def obtain(
     workers: int | None = None,
     quiet: bool = False,
 ) -> tuple[Path, str]:
-    """Return the unpacked folder `out`/`source.folder`, and a sentence that says where it came from.
+    """Return the unpacked folder `out`/`source.folder`, and a sentence on its provenance.
 
-    A folder that is there is taken as it is; otherwise `archive` is unpacked, or what `url` or the official address
-    gives, kept in `out`/download. Interrupted, it goes on where it was. A damaged download is set aside, so that the
-    next call fetches it anew, and is not remembered.
+    An existing folder is used as it is. Otherwise `archive` is unpacked, or the download from `url` or the official
+    URL, which is kept in `out`/download. An interrupted run resumes. A damaged download is moved aside and not
+    recorded, so that the next call downloads it again.
 
     Raises:
-        DownloadError: it cannot be downloaded, or is not the file whose checksum is published.
-        DamagedError: `archive` is damaged; it is left as it is.
-        UnpackError: a download is damaged; it cannot be unpacked, or is not the one that came the first time.
+        DownloadError: the download failed, or does not match the published checksum.
+        DamagedError: `archive` is damaged; the file is left unchanged.
+        UnpackError: a download is damaged, the archive cannot be unpacked, or it differs from the recorded one.
     """
     out = Path(out)
     folder = out / source.folder
     if folder.is_dir():
-        return folder, f"{folder}: there already, not fetched again"
+        return folder, f"{folder}: already exists, not downloaded again"
     path = Path(archive) if archive is not None else out / "download" / _file_name(source, url)
     if path.suffix.lower() == ".rar":
-        check_unpacker()  # before hours of downloading
+        check_unpacker()  # fail before hours of downloading
     if archive is None:
         own = url is not None
         hint = f"download {source.file} with a browser from {source.page} and give {source.option} FILE"
@@ -97,37 +97,37 @@ def obtain(
     try:
         count = unpack(path, folder, keep=source.keep, digest=digest, workers=workers, quiet=quiet)
     except DamagedError as error:
-        # what is known to be the right file is none the better for another download
+        # downloading again does not help if the checksum is the published one
         if archive is not None or digest in (source.sha256, record.get(source.file, {}).get("sha256")):
             raise
         os.replace(path, aside)
-        raise UnpackError(f"{error.found}; it is {aside.name} now, and the same command downloads it again") from None
+        raise UnpackError(f"{error.found}; moved to {aside.name}; run the same command to download it again") from None
     write_json(out / RECORD, record | {source.file: entry})
     if archive is None:
         aside.unlink(missing_ok=True)
-    vouched = "as published" if digest == source.sha256 else f"recorded in {RECORD}: no published one is known"
+    vouched = "as published" if digest == source.sha256 else f"recorded in {RECORD}; there is no published checksum"
     return folder, f"{path}: {size:,} bytes, SHA-256 {digest} ({vouched}); {count:,} files in {folder}"
 
 
 def completeness(found: Found, videos: int, classes: int, most: int = 10) -> list[str]:
-    """Say in sentences whether the official numbers of videos and classes are listed and there, and what is not."""
+    """Report whether the official numbers of videos and classes are listed and present, and what is missing."""
     listed_classes = {name.split("/")[0] for name in found.listed}
     notes = []
     if (len(found.listed), len(listed_classes)) != (videos, classes):
         notes.append(
-            f"the lists name {len(found.listed):,} videos of {len(listed_classes)} classes; the official ones name "
-            f"{videos:,} of {classes}"
+            f"the lists contain {len(found.listed):,} videos of {len(listed_classes)} classes; the official lists "
+            f"contain {videos:,} of {classes}"
         )
     absent = set(found.absent)
     if not absent:
-        return [*notes, f"complete: all {len(found.listed):,} listed videos of {len(listed_classes)} classes are there"]
+        return [*notes, f"complete: all {len(found.listed):,} listed videos of {len(listed_classes)} classes found"]
     gone = sorted(listed_classes - {name.split("/")[0] for name in found.listed if name not in absent})
     if gone:
-        notes.append(f"{len(gone)} classes have no video there: {_some(gone, most)}")
+        notes.append(f"{len(gone)} classes have no videos: {_some(gone, most)}")
     single = [name for name in found.absent if name.split("/")[0] not in gone]
     if single:
         notes.append(
-            f"{len(single):,} videos of the other classes are missing (skipped.csv has all): {_some(single, most)}"
+            f"{len(single):,} videos of the other classes are missing (see skipped.csv for all): {_some(single, most)}"
         )
     return notes
 
@@ -137,37 +137,37 @@ def _some(names: list[str], most: int) -> str:
 
 
 def _file_name(source: Source, url: str | None) -> str:
-    """Return the name to keep a download under: the URL's own where it tells the format."""
+    """Return the file name for a download: the URL's own if it reveals the format."""
     name = Path(urllib.parse.unquote(urllib.parse.urlsplit(url or "").path).replace("\\", "/")).name
     return name if name.lower().endswith((".rar", ".zip")) else source.file
 
 
 def _record(path: Path, name: str, digest: str, archive: Path, *, own: bool) -> dict:
-    """Return the record of what came, or raise `UnpackError` where something else came under a name before."""
+    """Return the recorded checksums, or raise `UnpackError` if `name` was recorded with a different one."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         known = record.get(name, {"sha256": digest})["sha256"]
     except FileNotFoundError:
         record, known = {}, digest
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
-        raise UnpackError(f"{path}: it cannot be read as the record of what came; remove it") from None
+        raise UnpackError(f"{path}: not a valid checksum record; remove it") from None
     if known != digest:
         anew = f"to download it again, remove {archive}; " if own else ""
         raise UnpackError(
-            f"{name}: SHA-256 {digest}, and {known} came the first time; one of them is damaged or changed; "
+            f"{name}: expected SHA-256 {known} from the first run, got {digest}; one of them is damaged or changed; "
             f"{anew}if you trust this one, remove {path}"
         )
     return record
 
 
 def files_by_name(root: Path, wanted: Callable[[str], object]) -> dict[str, str]:
-    """Return the path of each wanted file in a class folder under its name, and under its name without capitals.
+    """Return the paths of the wanted files in class folders, keyed by name and by lower-case name.
 
-    Official lists and archives do not agree on capitals (`HandStandPushups`, `HandstandPushups`).
+    Official lists and archives differ in case (`HandStandPushups`, `HandstandPushups`).
 
     Args:
-        root: the folder of class folders.
-        wanted: tells by a file's name whether it is a video of the set.
+        root: folder that contains the class folders.
+        wanted: predicate on a file name that selects the data set's videos.
     """
     paths = [
         f"{folder.name}/{file.name}"

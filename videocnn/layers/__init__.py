@@ -1,7 +1,6 @@
-"""Layers of the four networks, registered, so that Keras saves and loads them by name.
+"""Layers of the four networks, registered with Keras so that saved models load them by name.
 
-Written in `keras.ops`, so every backend gives the same values (section 3 of the paper: networks, fusion in time,
-two streams).
+Implemented with `keras.ops` for all backends (section 3 of the paper: networks, fusion in time, two streams).
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Layers between the clip and the tower: specification, streams, frame differences.
+"""Layers between the input clip and the tower: clip specification, streams, frame differences.
 
 Input and output are clips `(batch, time, height, width, channels)`. Section 3.2 of the paper: fovea and context.
 """
@@ -50,9 +50,9 @@ class Context(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class FrameDifference(keras.layers.Layer):
-    """Replace colour frames by grey differences of neighbouring frames, the next minus the current, times `gain`.
+    """Replace colour frames by greyscale differences of consecutive frames (next minus current), scaled by `gain`.
 
-    `(B, T + 1, H, W, 3)` -> `(B, T, H, W, 1)`. Grey is the luma 0.299 R + 0.587 G + 0.114 B, in the clip's own unit.
+    `(B, T + 1, H, W, 3)` -> `(B, T, H, W, 1)`. Greyscale is the luma 0.299 R + 0.587 G + 0.114 B, in the clip's units.
     Differences are about three times smaller than a frame's contrast; the default gain compensates for that. Not in
     the paper; later work calls it RGB difference.
     """
@@ -75,10 +75,10 @@ class FrameDifference(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class ClipInput(keras.layers.Layer):
-    """Pass clips through unchanged; record in the saved model how they are sampled and what built the network.
+    """Pass clips through unchanged; store the clip specification and the network's arguments in the saved model.
 
     Args:
-        spec: a `ClipSpec` or the dictionary of its `to_config()`.
+        spec: a `ClipSpec` or the dictionary returned by its `to_config()`.
         network: the network's builder, head and arguments as JSON values (see `videocnn.models.network_config`); None
             for an average of networks and in files of version 0.1.0.
     """

@@ -1,4 +1,4 @@
-"""Time into the batch and back: what works on pictures then works on clips."""
+"""Fold time into the batch and back, so that 2-D operations apply to clips."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from keras import ops
 
 
 def fold(x: Any) -> Any:
-    """Lay frames out as a batch of pictures: (B, T, H, W, C) -> (B T, H, W, C)."""
+    """Fold the time axis into the batch: (B, T, H, W, C) -> (B T, H, W, C)."""
     return ops.reshape(x, (-1, *x.shape[2:]))
 
 

@@ -1,6 +1,6 @@
-"""What a tower is made of: convolution over time, response normalisation, pooling.
+"""Building blocks of a tower: temporal convolution, local response normalisation and pooling.
 
-Clips come in and go out as `(batch, time, height, width, channels)`. Section 3 of the paper: C, N and P.
+Inputs and outputs are clips `(batch, time, height, width, channels)`. Section 3 of the paper: C, N and P.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from videocnn.layers.winograd import pays, winograd_conv
 def _triple(value: int | tuple[int, int, int], what: str) -> tuple[int, int, int]:
     numbers = (value,) * 3 if isinstance(value, int) else tuple(value)
     if len(numbers) != 3 or any(not isinstance(number, int) or number < 1 for number in numbers):
-        raise ValueError(f"{what}={value!r} is not one or three positive integers (time, height, width).")
+        raise ValueError(f"{what}={value!r}: expected one or three positive integers (time, height, width).")
     return numbers
 
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class TemporalConv(keras.layers.Layer):
-    """Convolution over time, height and width: equal to `keras.layers.Conv3D` with no padding in time, but quicker.
+    """Convolution over time, height and width: equivalent to `keras.layers.Conv3D` without padding in time, but faster.
 
-    Frames that one output looks at become channels and time becomes part of the batch, so that a 2-D convolution
-    does the work; on a processor, and where it is quicker, one with fewer multiplications (`layers/winograd.py`). The
-    kernel keeps Conv3D's shape `(time, height, width, channels, filters)`.
+    The frames of each temporal window are stacked in the channels and time is folded into the batch, so that a single
+    2-D convolution suffices. On CPUs, Winograd's algorithm (`layers/winograd.py`) is used where it is faster. The
+    kernel has the same shape as Conv3D's, `(time, height, width, channels, filters)`.
 
     Args:
         filters: number of output channels.
         kernel_size: one or three sizes (time, height, width), in frames and pixels.
         strides: one or three steps (time, height, width).
         padding: `"valid"` or `"same"`, in height and width only.
-        activation: anything `keras.activations.get` takes; default none.
-        use_bias: whether a bias is added.
-        kernel_initializer: anything `keras.initializers.get` takes.
-        kernel_regularizer: anything `keras.regularizers.get` takes.
+        activation: anything that `keras.activations.get` accepts; None for no activation.
+        use_bias: whether to add a bias.
+        kernel_initializer: anything that `keras.initializers.get` accepts.
+        kernel_regularizer: anything that `keras.regularizers.get` accepts.
 
     Returns:
         `(batch, (time - kernel) // stride + 1, height, width, filters)` in the layer's compute dtype.
@@ -65,7 +65,7 @@ class TemporalConv(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         if padding not in ("valid", "same"):
-            raise ValueError(f'padding={padding!r} is neither "valid" nor "same".')
+            raise ValueError(f'padding={padding!r}: expected "valid" or "same".')
         self.filters = filters
         self.kernel_size = _triple(kernel_size, "kernel_size")
         self.strides = _triple(strides, "strides")
@@ -86,10 +86,10 @@ class TemporalConv(keras.layers.Layer):
         self.bias = self.add_weight(name="bias", shape=(self.filters,), initializer="zeros") if self.use_bias else None
 
     def num_windows(self, num_frames: int) -> int:
-        """Return how many steps in time come out for `num_frames` going in."""
+        """Return the number of output time steps for `num_frames` input frames."""
         if num_frames is None or num_frames < self.kernel_size[0]:
             raise ValueError(
-                f"Layer {self.name!r} looks at {self.kernel_size[0]} frames at once, but its clip has {num_frames}. "
+                f"Layer {self.name!r} needs at least {self.kernel_size[0]} frames, but its input has {num_frames}. "
                 "Give the network a longer clip."
             )
         return (num_frames - self.kernel_size[0]) // self.strides[0] + 1
@@ -106,15 +106,15 @@ class TemporalConv(keras.layers.Layer):
         return unfold(self.activation(x), windows)
 
     def _convolve(self, x: Any, kernel: Any) -> Any:
-        """Convolve pictures in the way that is quickest for their size and precision here."""
+        """Convolve images with the fastest implementation for their size and precision on this device."""
         if self.strides[1:] == (1, 1) and pays(x.shape, kernel.shape, self.padding, self.compute_dtype):
-            # Exact enough in float32 only, and quicker in it than a plain convolution in bfloat16.
+            # Accurate enough in float32 only, where it is faster than a plain convolution in bfloat16.
             x = winograd_conv(ops.cast(x, "float32"), ops.cast(kernel, "float32"), self.padding)
             return ops.cast(x, self.compute_dtype)
         return ops.conv(x, kernel, self.strides[1:], self.padding, data_format="channels_last")
 
     def _windows(self, x: Any, windows: int) -> Any:
-        """Lay the frames of each window side by side in the channels: (B, T, H, W, C) -> (B, T', H, W, taps C)."""
+        """Stack the frames of each window in the channels: (B, T, H, W, C) -> (B, T', H, W, taps C)."""
         taps, step = self.kernel_size[0], self.strides[0]
         if windows == 1:
             step = taps
@@ -123,7 +123,7 @@ class TemporalConv(keras.layers.Layer):
         if taps % step:
             last = (windows - 1) * step + 1
             return ops.concatenate([x[:, tap : tap + last : step] for tap in range(taps)], axis=-1)
-        # Slices with a step are several times dearer than this transpose and whole slices of its result.
+        # Strided slices are several times slower than this transpose followed by contiguous slices.
         if step > 1:
             _, num_frames, height, width, channels = x.shape
             x = ops.reshape(x, (-1, num_frames // step, step, height, width, channels))
@@ -156,31 +156,31 @@ class TemporalConv(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class LocalResponseNormalization(keras.layers.Layer):
-    """Divide each value by the strength of its neighbouring channels, as in Krizhevsky et al. (2012).
+    """Local response normalisation across channels, as in Krizhevsky et al. (2012).
 
         y[c] = x[c] / (k + alpha * sum of x[j]^2 over |j - c| <= n // 2) ** beta
 
-    The sum over neighbours is one product of x^2 with a band matrix.
+    The sum over neighbours is computed as a single product of x^2 with a band matrix.
 
     Args:
-        k: constant under the power.
-        n: number of neighbouring channels summed, odd; fewer at the ends.
-        alpha: weight of the sum (the sum is not divided by `n`).
-        beta: the power; the paper writes 0.5.
+        k: additive constant.
+        n: number of neighbouring channels in the sum, odd; fewer at the ends.
+        alpha: scale of the sum (which is not divided by `n`).
+        beta: the exponent; 0.5 in the paper.
 
     Returns:
         The same shape and dtype as the input.
 
     Raises:
-        ValueError: `n` is not a positive odd integer, or `k` is not positive (silent pixels would divide by zero).
+        ValueError: `n` is not a positive odd integer, or `k` is not positive (all-zero pixels would divide by zero).
     """
 
     def __init__(self, k: float = 2.0, n: int = 5, alpha: float = 1e-4, beta: float = 0.5, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(n, int) or n < 1 or n % 2 == 0:
-            raise ValueError(f"n={n!r} is not a positive odd number of channels.")
+            raise ValueError(f"n={n!r}: expected a positive odd number of channels.")
         if not k > 0:
-            raise ValueError(f"k={k!r} is not positive: pixels where every channel is zero would divide by zero.")
+            raise ValueError(f"k={k!r}: must be positive, or pixels where every channel is zero would divide by zero.")
         self.k, self.n, self.alpha, self.beta = k, n, alpha, beta
 
     def call(self, x: Any) -> Any:
@@ -202,7 +202,7 @@ class LocalResponseNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="videocnn")
 class FramePooling(keras.layers.Layer):
-    """Keep the largest of each 2 x 2 pixels of every frame; odd sizes round up (27 -> 14), time stays as it is."""
+    """2 x 2 max pooling of every frame; odd sizes round up (27 -> 14), the time axis is unchanged."""
 
     def call(self, x: Any) -> Any:
         pooled = ops.max_pool(fold(x), 2, 2, padding="same", data_format="channels_last")

@@ -1,9 +1,9 @@
-"""Convolution of pictures with fewer multiplications: Winograd's minimal filtering, as products of matrices.
+"""2-D convolution with fewer multiplications: Winograd's minimal filtering, implemented with matrix products.
 
-A picture is cut into overlapping tiles. Tiles and kernel are taken to a domain where convolving is multiplying value by
-value, `outputs + taps - 1` multiplications where a sum over the window needs `outputs * taps` along each side: for the
-5 x 5 kernels of conv2 on 27 pixels a sixth of them. Not the paper's; the result is that of a convolution to float32's
-tolerance. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), describe the algorithm.
+An image is divided into overlapping tiles. Tiles and kernel are transformed to a domain where convolution is an
+elementwise product, which takes `outputs + taps - 1` multiplications along each side instead of `outputs * taps`: one
+sixth as many for the 5 x 5 kernels of conv2 on 27 pixels. Not part of the paper; the result equals a plain convolution
+up to float32 rounding. See Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016).
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ import keras
 import numpy as np
 from keras import ops
 
-# Where polynomials are evaluated, infinity last: few and near 1, or rounding errors grow.
+# Evaluation points of the polynomials, with infinity last: few and close to 1, to limit rounding errors.
 POINTS = (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2))
 MAX_SIZE = len(POINTS) + 1
-# From how many times fewer multiplications on, and from what gain as `pays` reckons it, the algorithm is quicker.
+# Thresholds above which the algorithm is faster: the reduction in multiplications, and the gain estimated by `pays`.
 LEAST = {"float32": (2.0, 450.0), "bfloat16": (4.5, 600.0)}
 _plain = contextvars.ContextVar("plain convolutions", default=False)
 
 
 @functools.cache
 def transforms(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the matrices that make `outputs` values of a correlation with `taps` weights (Toom and Cook).
+    """Return the Toom-Cook matrices that compute `outputs` values of a correlation with `taps` weights.
 
     Args:
-        outputs: values that one tile makes along a side.
-        taps: weights along that side; `outputs + taps - 1` is at most 8.
+        outputs: number of output values per tile along a side.
+        taps: number of weights along that side; `outputs + taps - 1` is at most 8.
 
     Returns:
-        `result`, `kernel`, `data` in float64, with `result @ ((kernel @ g) * (data @ d))` the `outputs` sums of the
-        weights `g` over the windows of `d`; of shapes (outputs, size), (size, taps), (size, size).
+        `result`, `kernel` and `data` in float64, of shapes (outputs, size), (size, taps) and (size, size), such that
+        `result @ ((kernel @ g) * (data @ d))` is the correlation of the data `d` with the weights `g`.
 
     Example:
         >>> result, kernel, data = transforms(2, 3)
@@ -58,7 +58,7 @@ def transforms(outputs: int, taps: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _polynomial(roots: list[Fraction]) -> list[Fraction]:
-    """Return the coefficients of the polynomial that has these roots, lowest power first."""
+    """Return the coefficients of the polynomial with the given roots, lowest power first."""
     coefficients = [Fraction(1)]
     for root in roots:
         coefficients = [lower - root * same for lower, same in zip([0, *coefficients], [*coefficients, 0], strict=True)]
@@ -67,23 +67,23 @@ def _polynomial(roots: list[Fraction]) -> list[Fraction]:
 
 @functools.cache
 def tile_size(length: int, taps: int) -> int:
-    """Return how many outputs a tile should make along a side of `length` outputs, for the fewest multiplications."""
+    """Return the number of outputs per tile that minimises multiplications along a side of `length` outputs."""
     return min(range(1, MAX_SIZE - taps + 2), key=lambda outputs: -(-length // outputs) * (outputs + taps - 1))
 
 
 @functools.cache
 def cutting(length: int, wanted: int, outputs: int, taps: int, margin: int) -> np.ndarray:
-    """Return the matrix that takes a side of pixels to the transformed tiles along it.
+    """Return the matrix that maps a side of pixels to the transformed tiles along it.
 
     Args:
-        length: pixels along the side.
-        wanted: outputs along the side.
-        outputs: values that a tile makes.
-        taps: weights along the side.
-        margin: zeros that stand before the first pixel; after the last one stand as many as are wanted.
+        length: number of pixels along the side.
+        wanted: number of outputs along the side.
+        outputs: number of outputs per tile.
+        taps: number of weights along the side.
+        margin: zero padding before the first pixel; the end is padded as needed.
 
     Returns:
-        float32, shape (size * tiles, length): all tiles' first values, then their second ones, ...
+        float32, shape (size * tiles, length): the first values of all tiles, then their second values, and so on.
     """
     data = transforms(outputs, taps)[2]
     tiles = -(-wanted // outputs)
@@ -97,10 +97,10 @@ def cutting(length: int, wanted: int, outputs: int, taps: int, margin: int) -> n
 
 
 def winograd_conv(x: Any, kernel: Any, padding: str) -> Any:
-    """Convolve pictures at every pixel, as `keras.ops.conv` does with `strides=1`.
+    """Convolve images with stride 1, as `keras.ops.conv` does with `strides=1`.
 
     Args:
-        x: float32, shape (pictures, height, width, channels); height and width are known.
+        x: float32, shape (pictures, height, width, channels), with static height and width.
         kernel: float32, shape (rows, columns, channels, filters).
         padding: "same" or "valid".
 
@@ -112,9 +112,9 @@ def winograd_conv(x: Any, kernel: Any, padding: str) -> Any:
     same = padding == "same"
     new_height, new_width = (height, width) if same else (height - rows + 1, width - columns + 1)
     above, before = ((rows - 1) // 2, (columns - 1) // 2) if same else (0, 0)
-    up, across = tile_size(new_height, rows), tile_size(new_width, columns)  # what a tile makes
-    high, wide = up + rows - 1, across + columns - 1  # what a tile is made of
-    down, along = -(-new_height // up), -(-new_width // across)  # how many tiles there are
+    up, across = tile_size(new_height, rows), tile_size(new_width, columns)  # outputs per tile
+    high, wide = up + rows - 1, across + columns - 1  # inputs per tile
+    down, along = -(-new_height // up), -(-new_width // across)  # number of tiles
 
     def matrix(values: np.ndarray) -> Any:
         return ops.convert_to_tensor(values, "float32")
@@ -124,7 +124,7 @@ def winograd_conv(x: Any, kernel: Any, padding: str) -> Any:
     weights = ops.matmul(matrix(transforms(across, columns)[1][None]), weights)
     weights = ops.reshape(weights, (high * wide, channels, filters))
 
-    # Every product has pictures and channels side by side, and what comes out is in order for the next one.
+    # Each product has images and channels adjacent, and its result is in the order that the next product needs.
     x = ops.reshape(ops.transpose(x, (1, 0, 2, 3)), (height, -1))
     x = ops.matmul(matrix(cutting(height, new_height, up, rows, above)), x)
     x = ops.transpose(ops.reshape(x, (high, down, -1, width, channels)), (0, 3, 1, 2, 4))
@@ -138,7 +138,7 @@ def winograd_conv(x: Any, kernel: Any, padding: str) -> Any:
 
 
 def saving(wanted: tuple[int, int], taps: tuple[int, int]) -> float:
-    """Return how many times fewer multiplications there are for `wanted` (height, width) of outputs; 1 is none."""
+    """Return the factor by which multiplications are reduced for `wanted` (height, width) outputs; 1 is no saving."""
     factor = 1.0
     for length, tap in zip(wanted, taps, strict=True):
         if not 1 < tap < MAX_SIZE:
@@ -149,25 +149,25 @@ def saving(wanted: tuple[int, int], taps: tuple[int, int]) -> float:
 
 
 def pays(shape: tuple, kernel: tuple, padding: str, dtype: str) -> bool:
-    """Return whether `winograd_conv` is the quicker way here, by what `benchmarks/convolution.py` measures.
+    """Return whether `winograd_conv` is faster here, as measured by `benchmarks/convolution.py`.
 
     Args:
-        shape: of the pictures, as for `winograd_conv`.
-        kernel: the kernel's shape.
+        shape: shape of the images, as for `winograd_conv`.
+        kernel: shape of the kernel.
         padding: "same" or "valid".
-        dtype: the precision that a plain convolution would have.
+        dtype: the dtype in which a plain convolution would run.
     """
     rows, columns, channels, filters = kernel
     wanted = shape[1:3] if padding == "same" else (shape[1] - rows + 1, shape[2] - columns + 1)
     fewer = saving(wanted, (rows, columns))
-    # What is saved grows with channels and filters, what tiling costs does not.
+    # The savings grow with the number of channels and filters, the cost of tiling does not.
     gain = fewer * 2 * channels * filters / (channels + filters)
     least_fewer, least_gain = LEAST.get(dtype, (np.inf, np.inf))
     return fewer > least_fewer and gain > least_gain and not _plain.get() and on_processor()
 
 
 def on_processor() -> bool:
-    """Return whether Keras computes on the processor; GPUs and PyTorch have such algorithms of their own."""
+    """Return whether Keras runs on the CPU; GPU libraries and PyTorch have their own fast convolutions."""
     if keras.backend.backend() == "torch":
         return False
     return all(device.startswith("cpu") for device in keras.distribution.list_devices())
@@ -175,7 +175,7 @@ def on_processor() -> bool:
 
 @contextlib.contextmanager
 def plain_convolutions() -> Iterator[None]:
-    """Within it every convolution is one operation: for networks that are traced here and run elsewhere."""
+    """Context in which every convolution is a single operation, for networks traced here but run elsewhere."""
     token = _plain.set(True)
     try:
         yield

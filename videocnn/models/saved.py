@@ -15,12 +15,12 @@ import keras
 from videocnn.errors import VideoCNNError
 from videocnn.models.interface import clip_spec, load_model
 
-# The registered name of the layer that carries the clip specification, as Keras writes it into a file.
+# Registered name of the layer that stores the clip specification, as Keras writes it to the file.
 MARK = b'"videocnn>ClipInput"'
 
 
 class SavedNetworkError(VideoCNNError):
-    """A file or folder contains no network of this package, or one that cannot be used."""
+    """A file or folder does not contain a usable network of this package."""
 
 
 def network_file(path: str | os.PathLike) -> Path:
@@ -58,13 +58,13 @@ def load_network(path: str | os.PathLike) -> keras.Model:
         with zipfile.ZipFile(file) as archive:
             config = archive.read("config.json")
     except (zipfile.BadZipFile, KeyError, OSError, EOFError) as error:
-        raise SavedNetworkError(f"{file}: is not a .keras file; give one that `videocnn train` wrote") from error
+        raise SavedNetworkError(f"{file}: is not a .keras file; give one written by `videocnn train`") from error
     if file.suffix != ".keras":
         raise SavedNetworkError(f"{file}: Keras loads only files named .keras; rename it")
     if MARK not in config:
         raise SavedNetworkError(
-            f"{file}: is a Keras file but not a network of this package (no clip specification in it); give one that "
-            "`videocnn train` wrote"
+            f"{file}: is a Keras model but not a network of this package (it has no clip specification); give a "
+            "file written by `videocnn train`"
         )
     network = load_model(file)
     names = clip_spec(network).class_names

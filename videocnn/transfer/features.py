@@ -1,8 +1,8 @@
-"""Features: what the frozen layers of a network make of training clips, computed once and kept in a file.
+"""Cache the outputs of a network's frozen layers for training clips in a file, computed once.
 
-The first epochs of training clips pass through the frozen layers; what comes out is kept with the labels in the order
-of the stream. A head that trains on it sees, epoch for epoch and batch for batch, what it would have seen behind the
-frozen layers: the same crops, blends and labels. Where the kept epochs end, they begin again.
+The first epochs of training clips pass through the frozen layers, and their features are stored with the labels in the
+order of the stream. A head trained on the cache sees exactly the batches it would have seen behind the frozen layers:
+the same crops, blends and labels. When the cached epochs are exhausted, they repeat.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from videocnn.runs import RunError
 
 Batch = tuple[Any, Any]
 
-MEND = "free some space and go on with --resume, or keep less with --feature-epochs, or nothing with --no-features"
+MEND = "free some space and continue with --resume, cache fewer epochs (--feature-epochs), or none (--no-features)"
 
 
 @dataclasses.dataclass(frozen=True)
 class Features:
-    """Kept features of training clips.
+    """Cached features of training clips.
 
     Attributes:
-        file: `.npy` of float32 `(num_batches * batch_size, units + classes)`: a row is a clip's features, flattened,
-            and its labels.
-        shape: of one clip's features.
-        num_batches: batches in the file.
-        batch_size: clips in a batch.
-        seconds: what computing them took; of a file that was there already, 0.
+        file: `.npy` file of float32 `(num_batches * batch_size, units + classes)`; each row holds the flattened
+            features of a clip and its labels.
+        shape: shape of one clip's features.
+        num_batches: number of batches in the file.
+        batch_size: number of clips per batch.
+        seconds: time taken to compute the features; 0 if the file already existed.
     """
 
     file: Path
@@ -53,7 +53,7 @@ class Features:
     seconds: float = 0.0
 
     def batches(self, start: int = 0) -> tf.data.Dataset:
-        """Return the endless stream of batches `(features, labels)`, float32, from batch number `start` on."""
+        """Return an infinite dataset of batches `(features, labels)`, float32, starting at batch `start`."""
         rows, units = np.load(self.file, mmap_mode="r"), math.prod(self.shape)
 
         @called_by_dataset
@@ -69,7 +69,7 @@ class Features:
         return tf.data.Dataset.range(start, np.iinfo(np.int64).max).map(batch).prefetch(4)
 
     def record(self) -> dict[str, Any]:
-        """Return what `run.json` says of the features."""
+        """Return the entry for the features in `run.json`."""
         return {
             "file": self.file.name,
             "num_clips": self.num_batches * self.batch_size,
@@ -90,20 +90,20 @@ def keep_features(
     key: str,
     quiet: bool = False,
 ) -> Features:
-    """Compute the features of training clips, or take those that the folder keeps of exactly these.
+    """Compute the features of training clips, or reuse the cached file in the folder.
 
-    The file's name carries the key, so that features of other weights, data or clips are never taken for these; they
-    are removed. What a killed run had computed is not computed again.
+    The file name contains the key, so that features of other weights, data or clips are never reused; such files are
+    deleted. An interrupted computation continues where it stopped.
 
     Args:
-        frozen: from clips `(batch, time, height, width, 3)` to features `(batch, ...)`.
-        batches: from a number to the batches `(clips, labels)` from that one on.
-        num_batches: how many to keep.
-        folder: where the file lies.
-        batch_size: clips in a batch.
-        num_classes: columns of the labels.
-        key: hash of all that the features depend on, see `features_key`.
-        quiet: no progress line.
+        frozen: network from clips `(batch, time, height, width, 3)` to features `(batch, ...)`.
+        batches: function from a batch number to an iterable of batches `(clips, labels)` starting there.
+        num_batches: number of batches to cache.
+        folder: folder for the cache file.
+        batch_size: number of clips per batch.
+        num_classes: number of label columns.
+        key: hash of everything that the features depend on, see `features_key`.
+        quiet: whether to hide the progress bar.
 
     Raises:
         RunError: the file cannot be written.
@@ -134,11 +134,11 @@ def keep_features(
 
 
 def check_space(path: Path, num_bytes: int, *, quiet: bool) -> None:
-    """Say how much will be kept, and raise `RunError` now rather than at the end if there is no room for it."""
+    """Print the size of the cache, and raise `RunError` up front if the disk has too little free space."""
     wanted = num_bytes - (path.stat().st_size if path.is_file() else 0)
     free = shutil.disk_usage(path.parent).free
     if wanted > free:
-        raise RunError(f"{path}: the features take {wanted / GIB:.2f} GiB and {free / GIB:.2f} are free; {MEND}")
+        raise RunError(f"{path}: the features need {wanted / GIB:.2f} GiB, but {free / GIB:.2f} GiB are free; {MEND}")
     if not quiet:
         print(f"features: {num_bytes / GIB:.2f} GiB in {path.parent}", file=sys.stderr)
 
@@ -153,7 +153,7 @@ def write_rows(
     *,
     quiet: bool,
 ) -> None:
-    """Write the rows of all batches behind a `.npy` header, after the whole batches that the file holds already."""
+    """Write a `.npy` header and the rows of all batches, keeping the complete batches already in the file."""
     block = 4 * batch_size * header["shape"][1]  # bytes
     outputs = output_function(frozen)
     path.touch()
@@ -164,7 +164,7 @@ def write_rows(
         stream.seek(first + done * block)
         stream.truncate()
         task = bar.add_task("features", total=num_batches * batch_size, completed=done * batch_size)
-        source = batches(done)  # kept until the last batch is read, although more are under way
+        source = batches(done)  # referenced until the last batch is read, although more batches are being prefetched
         for _, (clips, labels) in zip(range(done, num_batches), source, strict=False):
             rows = np.concatenate(
                 [outputs(clips).reshape(batch_size, -1), np.asarray(labels)], axis=1, dtype=np.float32
@@ -176,14 +176,14 @@ def write_rows(
 
 
 def output_function(network: keras.Model) -> Callable[[Any], np.ndarray]:
-    """Return a function from a batch of clips to the network's float32 outputs, as at inference."""
+    """Return a function from a batch of clips to the network's float32 outputs in inference mode."""
     clips = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
     call = tf.function(lambda x: tf.cast(network(x, training=False), tf.float32)).get_concrete_function(clips)
     return lambda x: call(tf.convert_to_tensor(x)).numpy()
 
 
 def held_out_features(frozen: keras.Model, held_out: Iterable[Batch], batch_size: int) -> tf.data.Dataset:
-    """Return the features of validation clips with their labels, in memory: `(features, labels)` in batches."""
+    """Compute the features of validation clips in memory; returns batches `(features, labels)`."""
     outputs = output_function(frozen)
     with video_errors():
         parts = [(outputs(clips), np.asarray(labels)) for clips, labels in held_out]
@@ -192,5 +192,5 @@ def held_out_features(frozen: keras.Model, held_out: Iterable[Batch], batch_size
 
 
 def features_key(**what: Any) -> str:
-    """Return the SHA-256 (hex) of plain JSON values: all that features depend on."""
+    """Return the SHA-256 (hex) of JSON values that describe everything the features depend on."""
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()

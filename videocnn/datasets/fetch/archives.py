@@ -1,7 +1,7 @@
-"""What a ZIP or RAR archive holds: its files by checked names, each as a stream of bytes.
+"""Read ZIP and RAR archives: members with validated names, each as a byte stream.
 
-The program for RAR (unrar, unar, 7z or bsdtar, driven by `rarfile`) only ever writes to a pipe: where a file goes is
-decided here, and an archive that wants to go elsewhere is refused whole.
+The RAR tool (unrar, unar, 7z or bsdtar, driven by `rarfile`) only writes to a pipe. Output paths are decided here, and
+an archive with a path outside the target folder is rejected as a whole.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from videocnn.errors import VideoCNNError
 from videocnn.manifest.row import CONTROL
 
 NO_UNPACKER = (
-    "unpacking RAR needs one of the programs unrar, unar, 7z or bsdtar, and none that can is found: on Debian "
+    "unpacking RAR requires unrar, unar, 7z or bsdtar, and none with RAR support was found: on Debian run "
     "`apt install unar`, on macOS `brew install unar`, on Windows install 7-Zip and put its folder on PATH; or unpack "
     "by hand and give the folder"
 )
-# what reading a damaged archive raises, beside OSError for a missing or unreadable one
+# raised when reading a damaged archive, in addition to OSError for a missing or unreadable one
 DAMAGE = (zipfile.BadZipFile, rarfile.Error, EOFError, ValueError, NotImplementedError, RuntimeError)
-# a RAR of one stored file, "ok"
+# a RAR archive with a single stored file that contains "ok"
 _PROBE = bytes.fromhex(
     "526172211a0700cf907300000d000000000000004b1a740080220002000000020000000347dddc7900002150143002"
     "00a48100006f6b6f6bc43d7b00400700"
 )
-# how each unpacks a whole archive, with its paths, asking nothing
+# command line of each tool to unpack a whole archive with its paths, without prompting
 _WHOLE = {
     "unrar": (rarfile.UNRAR_TOOL, "x", "-y", "-p-", "-inul", "{archive}", "{folder}/"),
     "unar": (rarfile.UNAR_TOOL, "-q", "-f", "-D", "-p", "", "-o", "{folder}", "{archive}"),
@@ -49,14 +49,14 @@ _LITTER = ("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 class UnpackError(VideoCNNError):
-    """An archive cannot be unpacked, or must not be."""
+    """An archive cannot be unpacked, or is unsafe to unpack."""
 
 
 class DamagedError(UnpackError):
-    """An archive is not what its author wrote: another copy of it may be.
+    """An archive is corrupt; downloading it again may help.
 
     Attributes:
-        found: what is wrong with which file, without the advice.
+        found: the problem and the file, without advice.
     """
 
     def __init__(self, found: str):
@@ -69,9 +69,9 @@ class Member:
     """One file of an archive.
 
     Attributes:
-        parts: its checked path, `("UCF-101", "Archery", "v_Archery_g01_c01.avi")`.
-        size: bytes.
-        open: returns its content as a stream, which verifies the archive's checksum as it ends.
+        parts: the validated path, `("UCF-101", "Archery", "v_Archery_g01_c01.avi")`.
+        size: size in bytes.
+        open: returns the content as a stream, which verifies the checksum when it is exhausted.
     """
 
     parts: tuple[str, ...]
@@ -80,12 +80,12 @@ class Member:
 
 
 def check_unpacker() -> str:
-    """Choose a program for RAR, by trying each on a small archive; return `rarfile`'s name for it.
+    """Select a RAR tool by trying each on a small archive; return `rarfile`'s name for it.
 
-    To be there is not enough: the 7z of Debian and others comes without RAR.
+    Finding an executable is not enough: 7z of Debian and other distributions has no RAR support.
 
     Raises:
-        UnpackError: none is there that can.
+        UnpackError: no tool with RAR support is installed.
     """
     names = ("unrar", "unar", "sevenzip", "sevenzip2", "bsdtar")
     with tempfile.TemporaryDirectory() as folder:
@@ -104,15 +104,15 @@ def check_unpacker() -> str:
 
 @contextlib.contextmanager
 def open_archive(path: str | os.PathLike, scratch: str | os.PathLike | None = None) -> Iterator[list[Member]]:
-    """Give the files of a ZIP or RAR archive, told apart by content, while it is open.
+    """Open a ZIP or RAR archive, detected by content, as a context manager that yields its members.
 
-    A solid RAR can only be read from its beginning, so it is unpacked at once to `scratch`, after its names are
-    checked, and read from there; the folder is removed at the end.
+    A solid RAR can only be read sequentially, so after its names are validated it is unpacked to `scratch` and read
+    from there; that folder is removed on exit.
 
     Raises:
-        DamagedError: it is damaged, cut short, or no archive.
-        UnpackError: no such file, encrypted, a solid RAR without scratch, or one that holds a link, a name twice or a
-            name that leads out of the folder.
+        DamagedError: the file is damaged, truncated, or not an archive.
+        UnpackError: the file does not exist, is encrypted, is a solid RAR and there is no scratch folder, or contains a
+            link, a duplicate name or a path outside the target folder.
     """
     path = Path(path)
     try:
@@ -134,8 +134,8 @@ def open_archive(path: str | os.PathLike, scratch: str | os.PathLike | None = No
             with open(path, "rb") as file:
                 begin = file.read(16)
             if begin.startswith(_ZIP):
-                raise DamagedError(f"{path}: a ZIP that is cut short ({path.stat().st_size:,} bytes, and no end)")
-            raise DamagedError(f"{path}: neither ZIP nor RAR (it begins with {begin!r}), perhaps a saved web page")
+                raise DamagedError(f"{path}: truncated ZIP archive ({path.stat().st_size:,} bytes, no end of archive)")
+            raise DamagedError(f"{path}: neither ZIP nor RAR (starts with {begin!r}), perhaps a saved web page")
     except DAMAGE as error:
         raise DamagedError(f"{path}: damaged ({error})") from None
     finally:
@@ -144,18 +144,18 @@ def open_archive(path: str | os.PathLike, scratch: str | os.PathLike | None = No
 
 
 def safe_parts(name: str) -> tuple[str, ...]:
-    """Return the parts of a member's name, or raise `ValueError` where it leads out of the folder.
+    """Return the parts of a member's name, or raise `ValueError` if it points outside the target folder.
 
-    Backslashes separate too: on Windows they would, and what is harmless must be so everywhere. So it is with names
-    of dots and spaces alone, of which Windows drops the last ones.
+    Backslashes count as separators on every system, because they are on Windows. Names made of only dots and spaces are
+    rejected for the same reason: Windows strips trailing ones.
     """
     parts = tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
     if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name) or CONTROL.search(name):
-        raise ValueError("leads out of the folder")
-    if any(not part.strip(". ") for part in parts):  # ".." among them
-        raise ValueError("leads out of the folder")
+        raise ValueError("points outside the target folder")
+    if any(not part.strip(". ") for part in parts):  # includes ".."
+        raise ValueError("points outside the target folder")
     if not parts:
-        raise ValueError("is no name")
+        raise ValueError("is not a file name")
     return parts
 
 
@@ -164,22 +164,22 @@ def _checked(path: Path, members: list[Member | None]) -> list[Member]:
     seen: set[tuple[str, ...]] = set()
     for member in files:
         if member.parts in seen:
-            raise UnpackError(f"{path}: {'/'.join(member.parts)!r} is in it twice; not unpacked")
+            raise UnpackError(f"{path}: duplicate member {'/'.join(member.parts)!r}; not unpacked")
         seen.add(member.parts)
     return [member for member in files if not any(part in _LITTER or part.startswith("._") for part in member.parts)]
 
 
 def _spread(path: Path, members: list[Member], scratch: str | os.PathLike | None) -> list[Member]:
-    """Unpack a solid RAR whole, and return its members as files of the scratch folder."""
+    """Unpack a solid RAR completely, and return its members as files in the scratch folder."""
     tool = check_unpacker()
     if scratch is None or tool not in _WHOLE:
-        raise UnpackError(f"{path}: a solid RAR, which needs unrar, unar or 7z; install one (`apt install unar`)")
+        raise UnpackError(f"{path}: solid RAR archives require unrar, unar or 7z; install one (`apt install unar`)")
     folder = Path(scratch)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     needed, free = 2 * sum(member.size for member in members), shutil.disk_usage(folder).free
     if needed > free:
-        raise UnpackError(f"{folder.parent}: a solid RAR needs {needed:,} bytes, and {free:,} are free there")
+        raise UnpackError(f"{folder.parent}: the solid RAR needs {needed:,} bytes, but only {free:,} are free")
     command = [word.format(archive=os.path.abspath(path), folder=os.path.abspath(folder)) for word in _WHOLE[tool]]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
     if run.returncode:
@@ -211,7 +211,7 @@ def _zip_member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> 
 
 
 def _rar_member(path: Path, archive: rarfile.RarFile, info: rarfile.RarInfo) -> Member | None:
-    redirected = getattr(info, "file_redir", None) is not None  # RAR 5 has hard links and junctions as well
+    redirected = getattr(info, "file_redir", None) is not None  # RAR 5 also has hard links and junctions
     regular = (info.is_file() or info.is_dir()) and not redirected
     parts = _parts(path, info.filename, regular, info.needs_password())
     return None if info.is_dir() else Member(parts, info.file_size, lambda: _open_rar(archive, info))

@@ -1,7 +1,7 @@
-"""A file from the web, whole and checked or not at all: resumes, verifies, and says how to get round a refusal.
+"""Resumable, verified downloads, with error messages that suggest a manual alternative.
 
-Takes an address and a path; gives back the SHA-256 of what came. Built on `urllib`: one file at a time over HTTP, with
-the certificates and proxies that the system has set up, is all that is needed, and a dependency would add nothing.
+Takes a URL and a path; returns the SHA-256 of the file. Built on `urllib`: one file at a time over HTTP, with the
+system's certificates and proxies, is all that is needed, and a dependency would add nothing.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
 class DownloadError(VideoCNNError):
-    """A file cannot be downloaded, or is not the one that was expected."""
+    """A file cannot be downloaded, or is not the expected file."""
 
 
 class _Interrupted(Exception):
-    """The connection failed; what came so far is kept, and another attempt may go on."""
+    """The connection failed; the partial file is kept, and another attempt may resume it."""
 
 
 def download(
@@ -50,25 +50,26 @@ def download(
     timeout_seconds: float = 60.0,
     quiet: bool = False,
 ) -> str:
-    """Download a file to `path` and return its SHA-256 (hex); a file that is there already is only verified.
+    """Download a file to `path` and return its SHA-256 (hex); an existing file is only verified.
 
-    What has come lies in `path` + `.part` until it is complete and verified, and the next call goes on from there, in
-    this process or a later one. It starts anew where the server cannot resume, or where size, ETag or date say that
-    the file is another one by now. A connection that breaks is tried again, a server that never answered is not.
+    Data is written to `path` + `.part` until the file is complete and verified; later calls, also from other processes,
+    resume it. The download restarts if the server does not support resuming, or if size, ETag or date show that the
+    file has changed. Broken connections are retried, but not a server that never responded.
 
     Args:
-        url: http or https. Certificates are always verified; a redirect from https to http is refused.
-        path: where the file goes; its folder is made where it is missing.
-        size: bytes, where known.
-        sha256: hex digest, where known.
-        hint: the other way to the file, for error messages.
-        retries: attempts in a row that may bring nothing before it is an error.
-        wait_seconds: wait before the first of them; the second waits twice as long, and so on.
-        timeout_seconds: silence of the server that counts as a broken connection.
-        quiet: no progress line on standard error.
+        url: http or https URL. Certificates are always verified; redirects from https to http are rejected.
+        path: output file; its folder is created if needed.
+        size: expected size in bytes, if known.
+        sha256: expected hex digest, if known.
+        hint: alternative way to get the file, for error messages.
+        retries: maximum number of consecutive retries without progress.
+        wait_seconds: delay before the first retry; it grows linearly with each further one.
+        timeout_seconds: time without data after which the connection counts as broken.
+        quiet: whether to hide the progress bar.
 
     Raises:
-        DownloadError: refused, not found, not trusted, interrupted for good, no space, or not the expected file.
+        DownloadError: the download was refused, not found, untrusted or interrupted, the disk is full, or the file is
+            not the expected one.
     """
     path = Path(path)
     part = path.with_name(path.name + ".part")
@@ -89,14 +90,14 @@ def download(
             except _Interrupted as error:
                 failures = 0 if _size(part) > had else failures + 1
                 if failures > retries or _size(part) == begin:
-                    kept = f"; {_size(part):,} bytes are kept, the same command goes on from there" * bool(_size(part))
+                    kept = f"; {_size(part):,} bytes are kept, run the same command to resume" * bool(_size(part))
                     raise DownloadError(f"{url}: {error}{kept}; or {hint}") from None
                 time.sleep(wait_seconds * failures)
     try:
         _check_size(url, _size(part), size, hint)
         digest = _check_digest(url, part, sha256, hint)
     except DownloadError:
-        _discard(part)  # going on from it could only fail again
+        _discard(part)  # resuming it would fail again
         raise
     os.replace(part, path)
     _discard(part)
@@ -113,7 +114,7 @@ def file_sha256(path: str | os.PathLike) -> str:
 
 
 def _receive(url: str, part: Path, size: int | None, hint: str, timeout: float, show) -> None:
-    """Append to `part` until the file is complete; raise `_Interrupted` where another attempt may help."""
+    """Append to `part` until the file is complete; raise `_Interrupted` if another attempt may help."""
     had, mark = _size(part), _read_mark(part, url)
     headers = {"User-Agent": f"videocnn/{__version__}", "Accept-Encoding": "identity"}
     if had and mark:
@@ -143,13 +144,13 @@ def _receive(url: str, part: Path, size: int | None, hint: str, timeout: float, 
         new = _mark_of(response, url)
         if response.status == http.client.PARTIAL_CONTENT and (_first(response) != had or new != mark):
             response.close()
-            logging.getLogger("videocnn").warning("%s has changed on the server: it is downloaded anew", url)
+            logging.getLogger("videocnn").warning("%s has changed on the server; restarting the download", url)
             _discard(part)
             return _receive(url, part, size, hint, timeout, show)
         if response.status != http.client.PARTIAL_CONTENT:
             had = 0
         if response.headers.get_content_type() == "text/html":
-            raise DownloadError(f"{url}: a web page came where a file was expected; {hint}")
+            raise DownloadError(f"{url}: expected a file, got a web page; {hint}")
         if None not in (size, new["size"]):
             _check_size(url, new["size"], size, hint)
         _check_space(part, (new["size"] or 0) - had)
@@ -167,60 +168,60 @@ def _append(response, part: Path, had: int, mark: dict, show) -> None:
                 try:
                     block = response.read(CHUNK)
                 except (OSError, http.client.HTTPException) as error:
-                    raise _Interrupted(f"the connection broke after {had:,} bytes ({error!r})") from None
+                    raise _Interrupted(f"connection lost after {had:,} bytes ({error!r})") from None
                 if not block:
                     break
                 file.write(block)
                 had += len(block)
                 show(completed=had)
     except OSError as error:
-        full = "; free some and run the same command again, it goes on from there" * (error.errno == errno.ENOSPC)
+        full = "; free some space and run the same command to resume" * (error.errno == errno.ENOSPC)
         raise DownloadError(f"{part}: cannot be written ({error.strerror}){full}") from None
     if total is not None and had != total:
-        raise _Interrupted(f"the connection broke after {had:,} of {total:,} bytes of {response_url}")
+        raise _Interrupted(f"connection lost after {had:,} of {total:,} bytes of {response_url}")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         _check_scheme(newurl)
         if req.type == "https" and not newurl.lower().startswith("https:"):
-            raise DownloadError(f"{req.full_url}: it redirects to {newurl}, which is not encrypted; not followed")
+            raise DownloadError(f"{req.full_url}: redirects to {newurl}, which is not encrypted; not followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    # a context of its own, so that nothing the process has done to urllib's default weakens it
+    # a separate context, so that changes to urllib's default in this process cannot weaken verification
     return urllib.request.build_opener(_Redirects, urllib.request.HTTPSHandler(context=ssl.create_default_context()))
 
 
 def _distrust(url: str, error: ssl.SSLCertVerificationError, hint: str) -> str:
     return (
-        f"{url}: the server's certificate cannot be verified ({error.verify_message}), and it is not taken unverified; "
-        f"{hint}, or save the certificate that is missing as a PEM file and name it in SSL_CERT_FILE"
+        f"{url}: the server's certificate cannot be verified ({error.verify_message}); {hint}, or save the missing "
+        f"certificate as a PEM file and set SSL_CERT_FILE to its path"
     )
 
 
 def _check_scheme(url: str) -> None:
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise DownloadError(f"{url!r}: expected an address that begins with https:// or http://")
+        raise DownloadError(f"{url!r}: expected a URL that starts with https:// or http://")
 
 
 def _check_size(name, got: int, wanted: int | None, hint: str) -> None:
     if wanted is not None and got != wanted:
-        raise DownloadError(f"{name}: {got:,} bytes where {wanted:,} are known; it is another file: {hint}")
+        raise DownloadError(f"{name}: expected {wanted:,} bytes, got {got:,}; it is a different file: {hint}")
 
 
 def _check_digest(name, path: Path, wanted: str | None, hint: str) -> str:
     digest = file_sha256(path)
     if wanted is not None and digest != wanted:
-        raise DownloadError(f"{name}: SHA-256 {digest} where {wanted} is known; it is damaged or another file: {hint}")
+        raise DownloadError(f"{name}: expected SHA-256 {wanted}, got {digest}; damaged or a different file: {hint}")
     return digest
 
 
 def _check_space(part: Path, needed: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if needed > free:
-        raise DownloadError(f"{part.parent}: {needed:,} bytes are still to come, and {free:,} are free there")
+        raise DownloadError(f"{part.parent}: {needed:,} more bytes are needed, but only {free:,} are free")
 
 
 def _size(path: Path) -> int:
@@ -232,7 +233,7 @@ def _mark_path(part: Path) -> Path:
 
 
 def _read_mark(part: Path, url: str) -> dict | None:
-    """Return what is known of the file that was begun, or `None` where it cannot be gone on with."""
+    """Return the metadata of the partial file, or `None` if it cannot be resumed."""
     try:
         mark = json.loads(_mark_path(part).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -248,14 +249,14 @@ def _mark_of(response, url: str) -> dict:
     etag = response.headers.get("ETag")
     return {
         "url": url,
-        "etag": None if etag is None or etag.startswith("W/") else etag,  # a weak one vouches for no byte
+        "etag": None if etag is None or etag.startswith("W/") else etag,  # weak ETags do not guarantee identical bytes
         "date": response.headers.get("Last-Modified"),
         "size": _total(response),
     }
 
 
 def _total(response) -> int | None:
-    """Return the size of the whole file, as far as the server tells."""
+    """Return the total size of the file, or None if the server does not state it."""
     if match := _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "")):
         return None if match[2] == "*" else int(match[2])
     length = response.headers.get("Content-Length")

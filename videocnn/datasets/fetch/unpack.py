@@ -1,7 +1,7 @@
-"""An archive -> a folder that is complete, or not there: what a killed run leaves is gone on with.
+"""Unpack an archive into a folder atomically; an interrupted run resumes.
 
-Files go to a hidden folder beside the target, one by one and each under its name only when it is whole; the folder
-gets its name as the last step. Reading a file verifies its checksum, so unpacking is the archive's test as well.
+Files are written to a hidden folder beside the target, and each gets its name only when it is complete; renaming the
+folder is the last step. Reading a member verifies its checksum, so unpacking also tests the archive.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ def unpack(
     workers: int | None = None,
     quiet: bool = False,
 ) -> int:
-    """Unpack a ZIP or RAR archive, and the archives in it, into a new folder; return the number of files.
+    """Unpack a ZIP or RAR archive, including nested archives, into a new folder; return the number of files.
 
-    Of every path the last `keep` parts stay: 2 for `UCF-101/Archery/v_Archery_g01_c01.avi` -> `Archery/...`. A file
-    of an archive in the archive that has fewer goes into a folder named as that archive (HMDB-51 holds
+    The last `keep` parts of every path are kept: 2 for `UCF-101/Archery/v_Archery_g01_c01.avi` -> `Archery/...`. A file
+    of a nested archive with fewer parts goes into a folder named after that archive (HMDB-51 contains
     `brush_hair.rar`).
 
     Args:
-        archive: the file.
-        target: the folder to make.
-        keep: parts of a path that stay, from the end.
-        digest: what tells this archive from another; a folder begun from another one is begun anew.
-        workers: files at a time; `None` takes one a processor.
-        quiet: no progress line on standard error.
+        archive: the archive file.
+        target: folder to create.
+        keep: number of trailing path parts to keep.
+        digest: identifies the archive; a partial folder of a different archive is discarded.
+        workers: number of files unpacked in parallel; `None` for one per CPU.
+        quiet: whether to hide the progress bar.
 
     Raises:
         DamagedError: the archive is damaged.
-        UnpackError: the folder is there already, the archive is refused (see `open_archive`), or the disk is full.
+        UnpackError: the folder already exists, the archive is rejected (see `open_archive`), or the disk is full.
     """
     archive, target = Path(archive), Path(target)
     if target.exists():
-        raise UnpackError(f"{target}: it is there already; remove it to unpack {archive.name} anew")
+        raise UnpackError(f"{target}: already exists; remove it to unpack {archive.name} again")
     part, nested, mark = (target.with_name(f".{target.name}.{kind}") for kind in ("part", "archives", "begun"))
     if not mark.is_file() or mark.read_text(encoding="utf-8") != digest:
         _remove(part, nested)
@@ -62,13 +62,13 @@ def unpack(
             try:
                 _unpack_into(inner, part, None, keep, stem, workers, quiet)
             except DamagedError as error:
-                raise DamagedError(f"{archive}: {inner.name!r} in it is damaged ({error.found})") from None
+                raise DamagedError(f"{archive}: nested archive {inner.name!r} is damaged ({error.found})") from None
         count = sum(len(files) for _, _, files in os.walk(part))
         if not count:
-            raise UnpackError(f"{archive}: it holds no files")
+            raise UnpackError(f"{archive}: contains no files")
         os.replace(part, target)
     except OSError as error:
-        full = "; free some and run the same command again, it goes on from there" * (error.errno == errno.ENOSPC)
+        full = "; free some space and run the same command to resume" * (error.errno == errno.ENOSPC)
         raise UnpackError(f"{target}: cannot be written ({error.strerror}){full}") from None
     _remove(nested, mark)
     return count
@@ -77,7 +77,7 @@ def unpack(
 def _unpack_into(
     archive: Path, part: Path, nested: Path | None, keep: int, stem: str, workers: int | None, quiet: bool
 ) -> None:
-    """Unpack the files of one archive into `part`, and archives among them into `nested`."""
+    """Unpack the files of one archive into `part`, and nested archives into `nested`."""
     with open_archive(archive, part.with_suffix(".whole")) as members:
         places: dict[Path, Member] = {}
         for member in members:
@@ -89,12 +89,12 @@ def _unpack_into(
         waiting = [place for place, member in places.items() if not _is_whole(place, member)]
         needed, free = sum(places[place].size for place in waiting), shutil.disk_usage(part).free
         if needed > free:
-            raise UnpackError(f"{part.parent}: {archive.name} unpacks to {needed:,} bytes, and {free:,} are free there")
+            raise UnpackError(f"{part.parent}: {archive.name} unpacks to {needed:,} bytes, but only {free:,} are free")
 
         def extract(place: Path) -> None:
             _extract(archive, places[place], place)
 
-        # threads suffice: the programs for RAR are processes of their own, and zlib releases the lock
+        # threads suffice: RAR tools are separate processes, and zlib releases the GIL
         for _, error in map_parallel(
             extract, waiting, workers=workers, description=f"unpacking {archive.name}", unit="files", quiet=quiet
         ):
@@ -102,29 +102,29 @@ def _unpack_into(
                 raise error
         lost = [place for place, member in places.items() if not _is_whole(place, member)]
         if lost:
-            raise UnpackError(f"{lost[0]}: overwritten by a file whose name differs in capitals alone")
+            raise UnpackError(f"{lost[0]}: overwritten by a file whose name differs only in case")
 
 
 def _place(archive: Path, member: Member, part: Path, nested: Path | None, keep: int, stem: str) -> Path:
-    """Return where a file goes: below `part`, or into `nested` where it is an archive."""
+    """Return the output path of a file: below `part`, or in `nested` for an archive."""
     if nested is not None and member.parts[-1].lower().endswith(_NESTED):
-        _folder_name(archive, member.parts[-1])  # refused whole, before anything is written
+        _folder_name(archive, member.parts[-1])  # rejected before anything is written
         folder, parts = nested, member.parts[-1:]
     else:
         folder, parts = part, member.parts[-keep:]
         parts = ((stem,) if stem and len(parts) < keep else ()) + parts
     place = folder.joinpath(*parts)
     if not Path(os.path.abspath(place)).is_relative_to(os.path.abspath(folder)):
-        raise UnpackError(f"{archive}: {'/'.join(parts)!r} leads out of the folder; not unpacked")
+        raise UnpackError(f"{archive}: {'/'.join(parts)!r} points outside the target folder; not unpacked")
     return place
 
 
 def _folder_name(archive: Path, name: str) -> str:
-    """Return the folder for the files of an archive in the archive, `brush_hair` for `brush_hair.rar`."""
+    """Return the folder name for the files of a nested archive, `brush_hair` for `brush_hair.rar`."""
     try:
         (folder,) = safe_parts(name[: name.rindex(".")])
     except ValueError:
-        raise UnpackError(f"{archive}: {name!r} in it leads out of the folder; not unpacked") from None
+        raise UnpackError(f"{archive}: member {name!r} points outside the target folder; not unpacked") from None
     return folder
 
 
@@ -135,7 +135,7 @@ def _is_whole(place: Path, member: Member) -> bool:
 def _extract(archive: Path, member: Member, place: Path) -> None:
     name = "/".join(member.parts)
     place.parent.mkdir(parents=True, exist_ok=True)
-    # its own name may be as long as names get
+    # the member's own name may already have the maximum length
     temporary = place.parent / f".{zlib.crc32(os.fsencode(place.name)):08x}.tmp"
     try:
         try:
@@ -144,9 +144,9 @@ def _extract(archive: Path, member: Member, place: Path) -> None:
                     shutil.copyfileobj(source, file, CHUNK)
                 got = file.tell()
         except (*DAMAGE, zlib.error) as error:
-            raise DamagedError(f"{archive}: {name!r} in it is damaged ({error})") from None
+            raise DamagedError(f"{archive}: member {name!r} is damaged ({error})") from None
         if got != member.size:
-            raise DamagedError(f"{archive}: {name!r} in it has {got:,} bytes where {member.size:,} are promised")
+            raise DamagedError(f"{archive}: member {name!r} has {got:,} bytes, expected {member.size:,}")
         os.replace(temporary, place)
     finally:
         temporary.unlink(missing_ok=True)
