@@ -187,13 +187,13 @@ def test_warnings_come_first(page):
 
 def test_how_it_was_run(page, place):
     text = page.read_text(encoding="utf-8")
-    for fact in (place[1].hash, "abacus", "learning rate", "0.001", "1.0 min", "2 clips a video, 4 views a clip"):
+    for fact in (place[1].hash, "abacus", "learning rate", "0.001", "1.0 min", "2 clips per video, 4 views per clip"):
         assert fact in text
 
 
 def test_curves_say_what_they_rest_on(page):
     text = page.read_text(encoding="utf-8")
-    assert "validation: centre views of 3 clips a video; an even guess among 3 classes hits 33.3 %." in text
+    assert "validation: centre views of 3 clips per video; uniform guessing among 3 classes gives 33.3 %." in text
 
 
 def test_names_are_text(page):
@@ -243,7 +243,7 @@ def test_a_run_that_has_only_begun(place, tmp_path):
     text = write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
     assert "No epoch has ended yet" in text
     assert "Not evaluated" in text
-    assert "No run here has been evaluated" in text
+    assert "No run has been evaluated" in text
     assert "There is no network in this run folder yet" in text
     shutil.rmtree(run / "backup")
     assert "No epoch has ended yet" in write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
@@ -299,7 +299,7 @@ def test_runs_that_cannot_be_compared_have_tables_of_their_own(place, tmp_path):
     data = root / "data" / "manifest.csv"
     run = make_run(tmp_path / "other", manifest, data, make_scores(manifest, GOOD, manifest_hash="0" * 64))
     text = write_report([root / "good", run], tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "Runs on other data or classes are not compared" in text
+    assert "Runs on different data or classes are not compared" in text
     assert text.count("chance</th>") == 2
 
 
@@ -379,7 +379,7 @@ def test_every_table_says_what_it_rests_on(paper_page):
     assert text.count("paper: test videos of Sports-1M, 487 classes") == 1
     for name in ("table-1", "table-2", "table-speed"):
         assert text.count(f'<h3 id="{name}">') == 1
-    assert "Table 3, regimes of transfer: needs runs of <code>videocnn finetune</code>" in text
+    assert "Table 3, regimes of transfer: requires runs of <code>videocnn finetune</code>" in text
 
 
 def test_classes_and_folders_are_text_in_the_papers_tables(paper_page):
@@ -401,8 +401,8 @@ def test_folds_are_shown_one_by_one_and_as_one_regime(tmp_path):
     assert rows["fine-tuned top layer"][1].startswith("75.0 [")
     assert rows["fine-tuned top layer"][2:] == ["64.1", "35.4", "100.0, 50.0"]
     assert {"fold1", "fold2"} <= set(rows)
-    assert "Table 4, groups of UCF-101</strong> is not made" in out.read_text(encoding="utf-8")
-    assert "Runs on other data or classes are not compared" in out.read_text(encoding="utf-8")
+    assert "Table 4, groups of UCF-101</strong> is not available" in out.read_text(encoding="utf-8")
+    assert "Runs on different data or classes are not compared" in out.read_text(encoding="utf-8")
 
 
 def test_runs_that_allow_no_table_have_no_such_section(page):
@@ -412,7 +412,7 @@ def test_runs_that_allow_no_table_have_no_such_section(page):
 def test_two_runs_of_one_row_are_named(tmp_path):
     runs = [write_run(tmp_path / name, made_scores([True, False])) for name in ("a", "b")]
     text = write_report(runs, tmp_path / "r.html", num_examples=0).read_text(encoding="utf-8")
-    assert "is not made: " in text
+    assert "is not available: " in text
     assert "b are both Single-Frame; give one of each" in text
 
 
@@ -456,7 +456,7 @@ def test_in_chromium(page, window):
         assert film.evaluate("image => image.naturalWidth") == 16 * 128
         state = "image => image.getAnimations()[0].playState"
         assert film.evaluate(state) == "running"
-        seen.page.get_by_label("hold the pictures still").first.check()
+        seen.page.get_by_label("pause the animations").first.check()
         assert film.evaluate(state) == "paused"
         for summary in seen.page.locator("summary").all():
             summary.click()

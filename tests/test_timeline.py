@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_made(network, film, tmp_path):
 
 def test_a_video_that_browsers_play_is_embedded_as_it_is_or_linked(film, tmp_path):
     video = page_video(str(film), tmp_path / "page.html", tmp_path / "copy")
-    assert "holds the video as it is" in video.note
+    assert "embedded unchanged" in video.note
     assert not video.linked
     odd = tmp_path / "späß 100%#?.mp4"
     odd.write_bytes(film.read_bytes())

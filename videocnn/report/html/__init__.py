@@ -1,1 +1,1 @@
-"""Pages for a browser: one HTML file each, with everything in it, that needs no network and no server."""
+"""Self-contained HTML pages that need neither a network nor a server."""

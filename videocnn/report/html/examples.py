@@ -1,6 +1,7 @@
-"""Examples for a report: a few videos of a split with what a network said of them, each as a strip of moving frames.
+"""Select example videos of a split for a report, with their predictions and animated frames.
 
-Half are the surest right answers, half the surest wrong ones, at most one a class: chosen, not drawn.
+Half are the most confident correct predictions, half the most confident mistakes, at most one per class; they are
+selected, not sampled at random.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ QUALITY = 70
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """One video of a report.
+    """One example video of a report.
 
     Attributes:
-        path: the video, from the folder of the data set.
-        truth: its true labels.
-        right: whether the best class is one of them.
+        path: the video's path, relative to the data set's folder.
+        truth: true labels.
+        right: whether the top prediction is a true label.
         labels: `(class name, probability, whether it is true)`, best first.
-        sprite: data URI of the frames side by side, or None where the video is not to be had.
-        num_frames: frames of the sprite.
-        seconds: how long one round of them lasts.
+        sprite: data URI of the frames side by side, or None if the video is unavailable.
+        num_frames: number of frames in the sprite.
+        seconds: duration of one loop.
         size: `(height, width)` of a frame in pixels.
         reason: why there is no sprite.
     """
@@ -55,7 +56,7 @@ class Example:
 
 
 def choose(scores: Scores, count: int) -> list[int]:
-    """Return the rows of the surest right answers and of the surest wrong ones, half of each, one a true class."""
+    """Return the rows of the most confident right and wrong predictions, half of each, at most one per true class."""
     videos, labels = scores.video_scores, scores.labels > 0
     best = videos.argmax(axis=1)
     right = labels[np.arange(len(videos)), best]
@@ -71,17 +72,17 @@ def choose(scores: Scores, count: int) -> list[int]:
 
 
 def find_examples(record: RunRecord, split: str, spec: ClipSpec | None, count: int, top: int = 3) -> list[Example]:
-    """Return examples of a run that was evaluated on a split; with their frames where its data are still there.
+    """Return examples of a run evaluated on a split, with frames if the run's data set is still available.
 
     Args:
         record: the run.
-        split: the split.
-        spec: how the network's clips are sampled, None where there is no network.
-        count: most examples.
-        top: classes named for each.
+        split: the evaluated split.
+        spec: the network's clip specification, or None if there is no network.
+        count: maximum number of examples.
+        top: number of classes shown per example.
 
     Raises:
-        ScoresError: the run has no kept scores of this split.
+        ScoresError: the run has no saved scores for this split.
     """
     scores = read_scores(record.folder, split)
     videos = {} if record.data is None else by_name(record.data)
@@ -97,24 +98,24 @@ def find_examples(record: RunRecord, split: str, spec: ClipSpec | None, count: i
             labels=tuple((scores.class_names[k], float(values[k]), bool(truth[k])) for k in order),
         )
         if not same or spec is None:
-            reason = record.no_data or ("there is no network" if spec is None else "it was evaluated on other data")
+            reason = record.no_data or ("there is no network" if spec is None else "it was evaluated on different data")
             found.append(dataclasses.replace(example, reason=reason))
             continue
         try:
             found.append(dataclasses.replace(example, **film(record.data, videos[example.path], spec)))
         except (VideoCNNError, KeyError) as error:
-            reason = str(error) if isinstance(error, VideoCNNError) else "the data do not hold it"
+            reason = str(error) if isinstance(error, VideoCNNError) else "it is not in the data set"
             found.append(dataclasses.replace(example, reason=reason))
     return found
 
 
 def by_name(data: Dataset) -> dict[str, Video]:
-    """Return videos by the names that kept scores have for them."""
+    """Return the videos keyed by their names in the saved scores."""
     return {data.whole.portable_path(video): video for video in data.whole.videos}
 
 
 def film(data: Dataset, video: Video, spec: ClipSpec) -> dict:
-    """Return the middle of a video as a sprite: a clip, or a few more frames, as the network's region shows them.
+    """Return a sprite of the middle of a video: about one clip, cropped to the network's centre region.
 
     Raises:
         VideoCNNError: the video cannot be read.
@@ -140,5 +141,5 @@ def film(data: Dataset, video: Video, spec: ClipSpec) -> dict:
 
 
 def file_name(path: str) -> str:
-    """Return the last part of a video's path."""
+    """Return the file name of a video's path."""
     return os.path.basename(path) or path

@@ -1,7 +1,7 @@
-"""What all pages share: templates that escape every text, style, pictures as data, a policy that loads nothing.
+"""Render HTML pages: autoescaped templates, styles, embedded images and a strict content security policy.
 
-Names of classes and files are text wherever they appear. A page may run its own script and no other (its hash is in
-the page's content security policy), so that even a mistake in a template could not make a label run.
+Names of classes and files are always escaped. A page can only run its own script, whose hash is in the content security
+policy, so that even with a mistake in a template a label could not be executed.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from videocnn import __version__
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A picture that is part of a page.
+    """An image embedded in a page.
 
     Attributes:
-        source: its data URI.
-        name: what it is, in a few words; no other part of the page is called so.
-        text: what it shows, for those who do not see it.
-        width: in CSS pixels at full size.
-        height: likewise.
+        source: data URI of the image.
+        name: short name, unique on the page.
+        text: alternative text.
+        width: width in CSS pixels at full size.
+        height: height in CSS pixels at full size.
     """
 
     source: str
@@ -43,14 +43,14 @@ class Picture:
 
 
 def render(template: str, *, title: str, script: str | None = None, media: str = "data:", **values: Any) -> str:
-    """Return a page as HTML, ready to be written in UTF-8.
+    """Render a page as HTML, to be written in UTF-8.
 
     Args:
         template: name of a template that extends `page.html`.
-        title: of the document.
-        script: name of the script file that the page runs, if any.
-        media: where videos may come from, as in a content security policy.
-        **values: what the template asks for; every text is escaped.
+        title: title of the document.
+        script: file name of the page's script, if any.
+        media: allowed sources of videos, as in a content security policy.
+        **values: variables of the template; all text is escaped.
     """
     code = "" if script is None else part(script)
     digest = base64.b64encode(hashlib.sha256(code.encode("utf-8")).digest()).decode("ascii")
@@ -63,13 +63,13 @@ def render(template: str, *, title: str, script: str | None = None, media: str =
         .get_template(template)
         .render(title=title, policy=policy, style=part("page.css"), script=code, version=__version__, **values)
     )
-    # Bytes of a file name that are no UTF-8 are shown as a question mark in a box.
+    # Bytes of a file name that are not valid UTF-8 appear as replacement characters.
     return html.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 @functools.cache
 def environment() -> jinja2.Environment:
-    """Return the templates; an unknown name in one of them is an error."""
+    """Return the template environment; undefined variables raise an error."""
     found = jinja2.Environment(
         loader=jinja2.FunctionLoader(part),
         autoescape=True,
@@ -77,19 +77,19 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # NaN is no JSON; a page must not break in the browser over it.
+    # NaN is not valid JSON and would break the page in the browser.
     found.policies["json.dumps_kwargs"] = {"allow_nan": False, "sort_keys": False, "separators": (",", ":")}
     found.filters |= {"percent": percent, "clock": clock, "size": size, "prose": prose}
     return found
 
 
 def part(name: str) -> str:
-    """Return the text of a file beside the templates."""
+    """Return the text of a file in the templates folder."""
     return (resources.files("videocnn.report.html") / "templates" / name).read_text(encoding="utf-8")
 
 
 def picture(figure: Figure, name: str, text: str, *, dpi: int = 144) -> Picture:
-    """Return a figure as a picture of a page; at 144 dpi it is sharp on a telephone."""
+    """Return a figure as an embedded image; 144 dpi keeps it sharp on phones."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi, facecolor="white")
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
@@ -97,17 +97,17 @@ def picture(figure: Figure, name: str, text: str, *, dpi: int = 144) -> Picture:
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """Return bytes as an address that holds them."""
+    """Return bytes as a data URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """Return a share as a percentage, a dash where there is none."""
+    """Format a fraction as a percentage, or a dash if there is no value."""
     return "–" if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
 
 
 def clock(seconds: float, digits: int = 1) -> str:
-    """Return a time as a player shows it: `1:02.5`, `1:00:02.5`."""
+    """Format a time as video players do: `1:02.5`, `1:00:02.5`."""
     units = round(seconds * 10**digits)
     whole, rest = divmod(units, 10**digits)
     minutes, second = divmod(whole, 60)
@@ -117,14 +117,14 @@ def clock(seconds: float, digits: int = 1) -> str:
 
 
 def size(num_bytes: int) -> str:
-    """Return a number of bytes for people."""
+    """Format a number of bytes for display."""
     if num_bytes < 2**20:
         return f"{math.ceil(num_bytes / 1024)} KiB"
     return f"{num_bytes / 2**20:.1f} MiB"
 
 
 def prose(text: str) -> Markup:
-    """Return a sentence of the package's own as HTML: what stands between backticks is a command."""
+    """Return one of the package's own sentences as HTML, with text in backticks as code."""
     parts = re.split("`([^`]*)`", text)
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)

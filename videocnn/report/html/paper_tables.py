@@ -1,6 +1,6 @@
-"""The paper's tables on a page: a `PaperTable` goes in, the texts that the template sets out come out.
+"""Prepare the paper's tables for a page: turns a `PaperTable` into texts for the template.
 
-Ours and the paper's figure stand under one heading, so that a reader who listens hears both of them named.
+Our figure and the paper's share one column heading, so that screen readers announce both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TITLES = {
 
 
 def table_view(table: PaperTable) -> dict[str, Any]:
-    """Return a table as the template `paper_table.html` takes it: texts, none of them markup."""
+    """Return the variables of the template `paper_table.html` for a table, as plain text."""
     return {
         "name": table.name,
         "title": TITLES[table.name],
@@ -41,7 +41,7 @@ def table_view(table: PaperTable) -> dict[str, Any]:
 
 
 def caption(table: PaperTable) -> str:
-    """Return the title with what every figure of the table rests on; of speeds, the machine as well."""
+    """Return the title and the evaluation protocol of the table; for speeds, also the machine."""
     facts = table.facts
     text = (
         f"{table.title}. Ours: split {facts['split']}, {counted(facts['videos'], 'video')} in "
@@ -51,7 +51,7 @@ def caption(table: PaperTable) -> str:
 
 
 def cell_views(table: PaperTable, cells: dict[str, Cell]) -> Iterator[dict[str, Any]]:
-    """Yield the cells of one row from left to right: ours, then the paper's where the column has both."""
+    """Yield the cells of one row from left to right: ours, followed by the paper's if the column has both."""
     for column in table.columns:
         cell = cells.get(column.key)
         yield {
@@ -65,11 +65,11 @@ def cell_views(table: PaperTable, cells: dict[str, Cell]) -> Iterator[dict[str, 
 
 
 def dash(value: float | str | None, column: Column) -> str:
-    """Return a value as pages show it."""
+    """Format a value for display."""
     return "–" if value is None else shown(value, column.unit)
 
 
 def tally(table: PaperTable) -> str:
-    """Return how many claims have which outcome, in words."""
+    """Return the number of claims per outcome, in words."""
     outcomes = Counter(verdict.outcome for verdict in table.verdicts)
     return ", ".join(f"{outcomes[name]} {name}" for name in (SUPPORTED, CONTRADICTED, OPEN) if outcomes[name])

@@ -1,6 +1,6 @@
-"""What a browser can play: tells whether a file is of that kind, and makes a small silent copy where it is not.
+"""Check whether browsers can play a video, and transcode it to a small silent copy if they cannot.
 
-Any video in, H.264 in MP4 (or VP9 in WebM) out; every frame at its own time, so that a position in the copy is the
+Takes any video; writes H.264 in MP4 (or VP9 in WebM). Timestamps are preserved, so that a position in the copy is the
 same position in the original.
 """
 
@@ -17,7 +17,7 @@ from videocnn.video.picture import UPRIGHT, Painter, geometry
 from videocnn.video.source import Source, decoded_frames, local_path, open_video
 from videocnn.video.streaming import timed
 
-# Codec -> containers in which today's Chromium, Firefox and Safari play it; nothing else is taken for playable.
+# Codec -> containers in which current Chromium, Firefox and Safari play it; everything else counts as unplayable.
 PLAYABLE = {"h264": ("video/mp4",), "vp8": ("video/webm",), "vp9": ("video/webm", "video/mp4"), "av1": ("video/mp4",)}
 DECODERS = {"libvpx": "vp8", "libvpx-vp9": "vp9", "libdav1d": "av1", "libaom-av1": "av1"}
 PIXEL_FORMATS = ("yuv420p", "yuvj420p")
@@ -29,12 +29,12 @@ ENCODERS = (
 )
 QUALITY = "30"
 CLOCK = Fraction(1, 90_000)
-KEY_EVERY = 48  # frames: what a browser decodes at most to show the place that was clicked
-LEAST_RATE = 40_000  # bit/s; below it nothing can be recognised
+KEY_EVERY = 48  # frames between key frames: the most a browser decodes to seek to a clicked position
+LEAST_RATE = 40_000  # bit/s; below this rate nothing is recognisable
 
 
 def browser_type(path: str | os.PathLike) -> str | None:
-    """Return the MIME type under which browsers play a local file as it is, `None` where they may not.
+    """Return the MIME type of a local file that browsers can play directly, or `None` if they may not.
 
     Raises:
         VideoError: the file cannot be read.
@@ -46,49 +46,49 @@ def browser_type(path: str | os.PathLike) -> str | None:
         codec = source.stream.codec_context.name
         frame = next(decoded_frames(source))
         shown = geometry(source, frame)
-        # A browser shows the container's turn, but not one that is written into the pictures.
+        # Browsers apply the container's rotation, but not one stored in the frames.
         upright = shown.turn == UPRIGHT or kind == "video/mp4"
         playable = kind in PLAYABLE.get(DECODERS.get(codec, codec), ()) and frame.format.name in PIXEL_FORMATS
         return kind if playable and upright else None
 
 
 def container_type(source: Source) -> str | None:
-    """Return the MIME type of an MP4 or WebM container, `None` for QuickTime, Matroska and all others."""
+    """Return the MIME type of an MP4 or WebM container, or `None` for QuickTime, Matroska and all others."""
     name = source.container.format.name
     if "mp4" in name:
         brand = source.container.metadata.get("major_brand", "").strip()
         return None if brand in ("", "qt") else "video/mp4"
     if "webm" in name:
         with open(local_path(source.name), "rb") as file:
-            # Matroska and WebM are one format; the document type near the beginning tells them apart.
+            # Matroska and WebM share one format; the document type near the beginning distinguishes them.
             return "video/webm" if b"webm" in file.read(64) else None
     return None
 
 
 def preview_suffix() -> str:
-    """Return the suffix of the files that `write_preview` makes with the encoders at hand: `.mp4` or `.webm`."""
+    """Return the suffix of the files that `write_preview` writes with the available encoder: `.mp4` or `.webm`."""
     return find_encoder()[1]
 
 
 def find_encoder() -> tuple[str, str, dict[str, str]]:
-    """Return name, file suffix and options of the first encoder that this build of FFmpeg has."""
+    """Return name, file suffix and options of the first encoder available in this build of FFmpeg."""
     for encoder in ENCODERS:
         if encoder[0] in av.codecs_available:
             return encoder
     names = ", ".join(name for name, *_ in ENCODERS)
-    raise VideoError(f"no copy that a browser plays can be made: PyAV has none of {names}; install another build of it")
+    raise VideoError(f"cannot transcode videos for browsers: PyAV has none of {names}; install another build of PyAV")
 
 
 def write_preview(
     path: str | os.PathLike, file: str | os.PathLike, *, max_side: int = 480, max_bytes: int | None = None
 ) -> None:
-    """Write a small silent copy that browsers play, upright and with square pixels; each frame keeps its time.
+    """Write a small silent copy for browsers, upright, with square pixels and the original timestamps.
 
     Args:
-        path: any video that `read_frames` reads.
-        file: where to write, with the suffix of `preview_suffix()`.
-        max_side: longest side of the copy in pixels; a smaller picture keeps its size.
-        max_bytes: about as large as the file may become; the picture gets worse where that is needed.
+        path: any video that `read_frames` can read.
+        file: output file, with the suffix `preview_suffix()`.
+        max_side: maximum length of the longer side in pixels; smaller frames keep their size.
+        max_bytes: approximate maximum size of the file; quality is reduced as needed.
 
     Raises:
         VideoError: the file cannot be read, or is too long to be recognisable in `max_bytes`.
@@ -107,7 +107,7 @@ def write_preview(
                 stream = container.add_stream(name, options=options | quality(name, rate))
                 stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
                 stream.codec_context.time_base, stream.gop_size = CLOCK, KEY_EVERY
-                start = Fraction(0)  # Players count from a copy's first picture, whatever its time.
+                start = Fraction(0)  # Players count from the first frame of the copy, whatever its timestamp.
             picture = av.VideoFrame.from_ndarray(painter(frame), format="rgb24")
             picture.pts, picture.time_base = round(start / CLOCK), CLOCK
             times[picture.pts] = round(end / CLOCK)
@@ -119,7 +119,7 @@ def write_preview(
 def write(
     container: av.container.OutputContainer, packets: list[av.Packet], times: dict[int, int], last: av.Packet | None
 ) -> av.Packet | None:
-    """Write packets with the durations of their frames, all but the newest; return that one."""
+    """Write all packets but the newest with the durations of their frames; return the newest."""
     for packet in packets:
         packet.duration = max(1, times.pop(packet.pts) - packet.pts)
         if last is not None:
@@ -129,13 +129,13 @@ def write(
 
 
 def fitted(size: tuple[int, int], max_side: int) -> tuple[int, int]:
-    """Return `(height, width)` no longer than `max_side`, in proportion and even, as the encoders need them."""
+    """Scale `(height, width)` down to `max_side`, keeping the aspect ratio, to even numbers as encoders require."""
     scale = min(1, max_side / max(size))
     return tuple(max(2, 2 * round(side * scale / 2)) for side in size)
 
 
 def quality(encoder: str, rate: int | None) -> dict[str, str]:
-    """Return the encoder's options for constant quality, bounded by a bit rate where there is one."""
+    """Return the encoder options for constant quality, limited by a bit rate if one is given."""
     if rate is None:
         return {"crf": QUALITY, "b": "0"} if encoder == "libvpx-vp9" else {"crf": QUALITY}
     if encoder == "libx264":
@@ -144,12 +144,12 @@ def quality(encoder: str, rate: int | None) -> dict[str, str]:
 
 
 def bit_rate(source: Source, max_bytes: int) -> int:
-    """Return the bit/s at which a copy of a video stays below a size; raise where that is too few to see anything."""
+    """Return the bit rate that keeps a copy below a size, or raise if it is too low to recognise anything."""
     seconds = max(1.0, (source.container.duration or 0) / av.time_base)
     rate = int(0.8 * 8 * max_bytes / seconds)
     if rate < LEAST_RATE:
         raise VideoError(
-            f"{source.name}: {seconds:.0f} seconds do not fit into {max_bytes / 2**20:.3g} MiB so that they could be "
-            "recognised; allow more, or link the video"
+            f"{source.name}: {seconds:.0f} seconds do not fit into {max_bytes / 2**20:.3g} MiB at a recognisable "
+            "quality; allow more, or link the video"
         )
     return rate

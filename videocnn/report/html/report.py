@@ -1,4 +1,4 @@
-"""The page of a report: records, figures, pictures and examples go in as plain values, HTML comes out."""
+"""Render a report as HTML from run records, results, images and examples."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from videocnn.report.html.paper_tables import TITLES, table_view
 from videocnn.report.paper.allowed import Allowed
 from videocnn.runs.description import RunRecord
 
-WIDE = 700  # CSS pixels; a wider picture is scrolled on a telephone and not shrunk until its letters vanish
+WIDE = 700  # CSS pixels; wider images scroll on phones instead of shrinking until their text is illegible
 NUM_PAIRS = 10
-FEW = 10  # rows; a longer table of differences is folded
-FEW_PICTURES = 3  # of gains; more of them are folded
+FEW = 10  # rows; longer tables of differences are collapsed
+FEW_PICTURES = 3  # of gains; more than these are collapsed
 
-Comparison = dict[str, Any] | str  # what `compare` says of some runs, or why it says nothing
+Comparison = dict[str, Any] | str  # the result of `compare`, or why there is none
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """The part of a report that is about one run.
+    """The section of a report on one run.
 
     Attributes:
         record: the run.
-        confusion: its confusion matrix, a sentence that says why there is none, or "".
-        filters: its first layer, or a sentence.
-        examples: videos with what it said of them.
-        no_examples: why there are none, or "".
-        num_parameters: of the network, or None.
+        confusion: the confusion matrix, a sentence on why there is none, or "".
+        filters: the first-layer filters, or a sentence on why there are none.
+        examples: example videos with their predictions.
+        no_examples: why there are no examples, or "".
+        num_parameters: number of parameters of the network, or None.
     """
 
     record: RunRecord
@@ -57,18 +57,18 @@ def report_page(
     gains: Sequence[Picture | str],
     sections: Sequence[Section],
 ) -> str:
-    """Return a report as HTML.
+    """Render a report as HTML.
 
     Args:
-        records: the runs, in their order.
-        split: whose figures are shown, None where no run has any.
-        warnings: sentences by run.
-        comparisons: the measured runs, those on the same data together, and what `compare` says of them: a sentence
-            where it says nothing, "" where there is a single run.
-        paper: the paper's tables, None where no run was measured.
-        curves: learning curves, or a sentence.
-        gains: what later runs gain on the first, pictures or sentences.
-        sections: pictures and examples of each run.
+        records: the runs, in the order of the report.
+        split: the split whose results are shown, or None if no run was evaluated.
+        warnings: warnings by run, as sentences.
+        comparisons: the evaluated runs, grouped by data set, with the result of `compare` for each group: a sentence
+            if they cannot be compared, "" for a single run.
+        paper: the paper's tables, or None if no run was evaluated.
+        curves: learning curves, or a sentence on why there are none.
+        gains: gains of the later runs over the first, as images or sentences.
+        sections: images and examples of each run.
     """
     return render(
         "report.html",
@@ -96,26 +96,26 @@ def report_page(
 
 
 def curve_note(record: RunRecord) -> str:
-    """Return what the learning curves of a run rest on."""
+    """Return a sentence on how the learning curves of a run were measured."""
     arguments = record.settings.get("arguments") or {}
     classes = len(record.settings.get("class_names") or ())
-    views = "training: one random clip of each video an epoch"
+    views = "training: one random clip per video and epoch"
     if "val_hit@1" in record.history:
-        views += f"; validation: centre views of {text(arguments.get('validation_clips'))} clips a video"
-    even = f"; an even guess among {classes} classes hits {percent(1 / classes)}" if classes else ""
+        views += f"; validation: centre views of {text(arguments.get('validation_clips'))} clips per video"
+    even = f"; uniform guessing among {classes} classes gives {percent(1 / classes)}" if classes else ""
     return f"{record.name}: seed {text(arguments.get('seed'))}; {views}{even}."
 
 
 def not_compared(found: Sequence[Comparison]) -> list[str]:
-    """Return why runs are not compared: what keeps runs on the same data apart, and that there are other data."""
+    """Return the reasons why runs are not compared, including runs on different data."""
     reasons = [f"The runs are not compared: {text}" for text in found if isinstance(text, str) and text]
     if len(found) > 1:
-        reasons.insert(0, "Runs on other data or classes are not compared; each table holds runs on the same.")
+        reasons.insert(0, "Runs on different data or classes are not compared; each table is for a single data set.")
     return reasons
 
 
 def paper_view(paper: Allowed) -> dict[str, Any] | None:
-    """Return the section on the paper's tables as texts; None where no table was tried."""
+    """Return the variables of the section on the paper's tables, or None if there are no tables."""
     if not paper.tables and not paper.refused:
         return None
     return {
@@ -127,7 +127,7 @@ def paper_view(paper: Allowed) -> dict[str, Any] | None:
 
 
 def figure_tables(records: Sequence[RunRecord], split: str, comparison: Comparison) -> list[dict[str, Any]]:
-    """Return tables of figures of measured runs: one for all of them where they are compared, else one a run."""
+    """Return result tables of evaluated runs: one for all runs that are compared, otherwise one per run."""
     if isinstance(comparison, dict):
         names = names_by_folder(records)
         rows = [(names[row["name"]], row["sampling"], row) for row in comparison["rows"]]
@@ -141,7 +141,7 @@ def figure_tables(records: Sequence[RunRecord], split: str, comparison: Comparis
 
 
 def figure_table(split: str, rows: list[tuple[str, str, dict]], basis: dict[str, Any]) -> dict[str, Any]:
-    """Return one table: a row a run with value and interval of each figure, and chance."""
+    """Return one table, with the value and interval of each metric for each run, and the chance level."""
     left_out = basis.get("left_out", ())
     return {
         "name": f"Figures of {', '.join(name for name, _, _ in rows)}, split {split}",
@@ -158,7 +158,7 @@ def figure_table(split: str, rows: list[tuple[str, str, dict]], basis: dict[str,
 
 
 def cell(figure: dict[str, float | None] | None, signed: bool = False) -> tuple[str, str]:
-    """Return a figure and its interval as texts."""
+    """Format a metric and its interval."""
     if figure is None:
         return "–", ""
 
@@ -170,12 +170,12 @@ def cell(figure: dict[str, float | None] | None, signed: bool = False) -> tuple[
 
 
 def names_by_folder(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Return the names of runs by their folders, which `compare` calls them by."""
+    """Return the names of runs keyed by folder, as `compare` identifies them."""
     return {str(record.folder): record.name for record in records}
 
 
 def difference_rows(records: Sequence[RunRecord], comparison: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the paired differences of all pairs of runs, in points."""
+    """Return the paired differences of all pairs of runs, in percentage points."""
     figures, names = ("video_hit_at_1", "video_hit_at_5", "mean_average_precision"), names_by_folder(records)
     return [
         {
@@ -188,7 +188,7 @@ def difference_rows(records: Sequence[RunRecord], comparison: dict[str, Any]) ->
 
 
 def precision_rows(records: Sequence[RunRecord], split: str | None) -> list[tuple[str, list[str]]]:
-    """Return the average precision of every class, one column a run that was measured."""
+    """Return the average precision of every class, one column per evaluated run."""
     results = [record.metrics[split] for record in records if split in record.metrics]
     names = list(dict.fromkeys(name for result in results for name in result["class_names"]))
     return [(name, [percent(result["average_precision"].get(name)) for result in results]) for name in names]
@@ -207,7 +207,7 @@ def confusions(record: RunRecord, split: str | None) -> list[str]:
 
 
 def facts(section: Section) -> dict[str, list[tuple[str, str]]]:
-    """Return how a run was run, as pairs of name and text, by heading."""
+    """Return the settings of a run as pairs of name and text, grouped by heading."""
     record = section.record
     settings, history = record.settings, record.history
     minutes = float(history["seconds"][-1]) / 60 if record.num_epochs else 0.0
@@ -226,7 +226,7 @@ def facts(section: Section) -> dict[str, list[tuple[str, str]]]:
         run.append(
             (
                 f"evaluation, {split}",
-                f"{result['num_clips']} clips a video, {result['num_views']} views a clip"
+                f"{result['num_clips']} clips per video, {result['num_views']} views per clip"
                 + ("" if seconds is None else f", {seconds:g} s"),
             )
         )
@@ -241,7 +241,7 @@ def facts(section: Section) -> dict[str, list[tuple[str, str]]]:
 
 
 def pairs(values: Any) -> list[tuple[str, str]]:
-    """Return a dictionary as pairs of texts."""
+    """Return the items of a dictionary as pairs of texts."""
     return (
         [(str(key).replace("_", " "), text(value)) for key, value in values.items()] if isinstance(values, dict) else []
     )

@@ -1,4 +1,4 @@
-"""A page on which a video plays beside the curves of its class scores; a click on a curve goes to that place."""
+"""Render a page that plays a video beside the curves of its class scores; clicking a curve seeks the video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from videocnn.report.html.video import PageVideo
 if TYPE_CHECKING:
     from videocnn.predict import Timeline
 
-WIDTH, HEIGHT = 100_000, 1000  # units of the curves: finer than any screen
+WIDTH, HEIGHT = 100_000, 1000  # coordinates of the curves, finer than any screen resolution
 NUM_COLOURS, NUM_DASHES = 7, 4
 MOST_ROWS = 2000
 TICKS = 8
@@ -21,16 +21,16 @@ STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600,
 
 
 def timeline_page(timeline: Timeline, video: PageVideo, columns: Sequence[int]) -> str:
-    """Return the page of one video as HTML.
+    """Render the timeline page of one video as HTML.
 
     Args:
-        timeline: what the network said along it.
-        video: how the page comes by the video.
-        columns: numbers of the classes that have a curve, in the order of the legend.
+        timeline: class scores over the course of the video.
+        video: the video as embedded in or linked from the page.
+        columns: indices of the classes to plot, in the order of the legend.
     """
     spec, count = timeline.spec, len(timeline.scores)
     frames = "1 frame" if spec.num_frames == 1 else f"{spec.num_frames} frames"
-    rate = "" if spec.fps is None else f" at {spec.fps:g} frames a second"
+    rate = "" if spec.fps is None else f" at {spec.fps:g} frames per second"
     apart = f", {spec.frame_step} apart" if spec.frame_step > 1 else ""
     return render(
         "timeline.html",
@@ -39,9 +39,9 @@ def timeline_page(timeline: Timeline, video: PageVideo, columns: Sequence[int]) 
         media="'self' file: data: http: https:" if video.linked else "data:",
         facts=f"{clock(timeline.duration_seconds)}, {timeline.num_frames:,} frames; {count:,} "
         f"{'clip' if count == 1 else 'clips'} of {frames}{apart}{rate}, one every {timeline.step_seconds:g} s",
-        about=f"The {len(columns)} of {len(timeline.class_names)} classes that score highest in any clip. A curve's "
-        "point stands at the middle of its clip. Scores are the network's class probabilities; all classes of a clip "
-        "sum to 100 %, also where none of them is right.",
+        about=f"The {len(columns)} of {len(timeline.class_names)} classes with the highest score in any clip. Each "
+        "point is plotted at the middle of its clip. Scores are the network's class probabilities; they sum to 100 % "
+        "over all classes, even if none of them is right.",
         video=video,
         width=WIDTH,
         height=HEIGHT,
@@ -60,7 +60,7 @@ def timeline_page(timeline: Timeline, video: PageVideo, columns: Sequence[int]) 
 
 
 def curve(timeline: Timeline, column: int, number: int) -> dict[str, Any]:
-    """Return what the page shows of one class: its line, style and highest score."""
+    """Return the curve of one class: its points, style and highest score."""
     scores = timeline.scores[:, column]
     best = int(scores.argmax())
     start, end = timeline.start_seconds, timeline.end_seconds
@@ -81,20 +81,20 @@ def curve(timeline: Timeline, column: int, number: int) -> dict[str, Any]:
 
 
 def ticks(duration: float) -> list[dict[str, Any]]:
-    """Return round times along an axis: text, place in percent and kind."""
+    """Return the ticks of the time axis: text, position in percent and kind."""
     step = next((step for step in STEPS if duration / step <= TICKS), math.ceil(duration / TICKS / 3600) * 3600)
     digits = 1 if step < 1 else 0
     marks = []
     for number in range(math.floor(duration / step) + 1):
         place = 100 * number * step / duration
-        # On a telephone there is room for every other one; at the right edge a text ends where others are centred.
+        # Phones show every other tick; the label of a tick at the right edge is right-aligned instead of centred.
         kind = "minor" if number % 2 else "last" if place > 97 else ""
         marks.append({"text": clock(number * step, digits), "place": round(place, 3), "kind": kind})
     return marks
 
 
 def clip_rows(timeline: Timeline) -> list[dict[str, Any]]:
-    """Return the best class of every clip."""
+    """Return the top class of every clip."""
     best = timeline.scores.argmax(axis=1)
     return [
         {"start": float(start), "end": float(end), "name": timeline.class_names[column], "score": float(scores[column])}
