@@ -61,9 +61,7 @@ EXPECTED = {
 EVERY_ENTRANCE = """
 import json, sys
 import numpy as np
-from videocnn.check import check
-from videocnn.manifest import Manifest
-from videocnn.row import Video
+from videocnn.manifest import Manifest, Video, check
 from videocnn.video import VideoError, check_video, probe, read_frames
 
 path, last = sys.argv[1], int(sys.argv[2])
