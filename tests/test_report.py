@@ -24,8 +24,9 @@ from videocnn.models import SingleFrame, set_clip_spec
 from videocnn.report import ReportError, write_report
 from videocnn.report.html.examples import NUM_FRAMES, choose, film
 from videocnn.runs import RunError
-from videocnn.runs.description import find_warnings, read_record, short_names
+from videocnn.runs.description import find_warnings, short_names
 from videocnn.runs.folder import write_history
+from videocnn.runs.state import open_run
 from videocnn.spec import ClipSpec
 
 NASTY = "</script><script>alert(1)</script>"
@@ -264,13 +265,13 @@ def test_data_that_are_gone_or_changed(place, tmp_path):
     scores = make_scores(manifest, GOOD)
     run = make_run(tmp_path / "gone", manifest, tmp_path / "absent.csv", scores, network=network)
     text = write_report(run, tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "Groups on both sides of a split were not looked for" in text
+    assert "Group leakage was not checked" in text
     assert "No picture: " in text
     other = dataclasses.replace(manifest, videos=manifest.videos[1:])
     write_manifest(other, tmp_path / "manifest.csv")
     settings = json.loads((run / "run.json").read_text()) | {"data": str(tmp_path / "manifest.csv")}
     (run / "run.json").write_text(json.dumps(settings))
-    assert any("has changed since" in warning for warning in find_warnings(read_record(run)))
+    assert any("has changed since" in warning for warning in find_warnings(open_run(run)))
 
 
 def test_other_warnings(place, tmp_path):
@@ -282,8 +283,8 @@ def test_other_warnings(place, tmp_path):
         ("other", {"manifest_hash": "0" * 64}, "evaluated on other data than it was trained on"),
     ):
         run = make_run(tmp_path / name, manifest, data, make_scores(manifest, GOOD, **changes))
-        assert any(words in warning for warning in find_warnings(read_record(run))), name
-    assert find_warnings(read_record(root / "good")) == []
+        assert any(words in warning for warning in find_warnings(open_run(run))), name
+    assert find_warnings(open_run(root / "good")) == []
 
 
 def test_groups_on_both_sides_are_named(place, tmp_path):
@@ -291,7 +292,7 @@ def test_groups_on_both_sides_are_named(place, tmp_path):
     rows = (root / "data" / "manifest.csv").read_text().replace("t6", "g0")
     (root / "data" / "mixed.csv").write_text(rows)
     run = make_run(tmp_path / "mixed", manifest, root / "data" / "mixed.csv")
-    assert any("'g0' in test and train" in warning for warning in find_warnings(read_record(run)))
+    assert any("'g0' in test and train" in warning for warning in find_warnings(open_run(run)))
 
 
 def test_runs_that_cannot_be_compared_have_tables_of_their_own(place, tmp_path):

@@ -10,7 +10,8 @@ from paper_runs import made_scores, write_run
 from videocnn.manifest import Manifest, Video, read_manifest, write_manifest
 from videocnn.report.paper import make_table
 from videocnn.runs import card_text, look_back, seen_before, seen_sentences
-from videocnn.runs.description import find_warnings, read_record
+from videocnn.runs.description import find_warnings
+from videocnn.runs.state import open_run
 
 GONE = "Whether the network that this one started from has seen these videos cannot be told"
 
@@ -141,13 +142,13 @@ def change(folder, **values):
 
 def test_report_and_card_say_it(tuned, tmp_path):
     words = "has seen 2 of its 2 groups (4 of 4 videos)"
-    assert any(words in warning for warning in find_warnings(read_record(tuned)))
+    assert any(words in warning for warning in find_warnings(open_run(tuned)))
     assert words in card_text(tuned).replace("\\", "")
     change(tuned, arguments={"regime": "scratch"})  # of the other network it has nothing
-    assert not any("started from" in warning for warning in find_warnings(read_record(tuned)))
+    assert not any("started from" in warning for warning in find_warnings(open_run(tuned)))
     change(tuned, arguments={"regime": "top"})
     (tmp_path / "fold1" / "manifest.csv").unlink()
-    assert any(warning.startswith(GONE) for warning in find_warnings(read_record(tuned)))
+    assert any(warning.startswith(GONE) for warning in find_warnings(open_run(tuned)))
     assert str(tmp_path) not in card_text(tuned).replace("\\", "")
 
 
@@ -158,7 +159,7 @@ def test_what_was_found_when_it_was_tuned_is_kept(tuned, tmp_path):
     change(tuned, pretrained={**pretrained, **back})
     (tmp_path / "fold1" / "manifest.csv").unlink()
     (tmp_path / "fold2" / "manifest.csv").unlink()
-    assert any("has seen 2 of its 2 groups" in warning for warning in find_warnings(read_record(tuned)))
+    assert any("has seen 2 of its 2 groups" in warning for warning in find_warnings(open_run(tuned)))
     assert any(
         "tuned: the network that it was fine-tuned from has seen 2 of the 2 groups" in note
         for note in make_table("3", [tuned]).notes

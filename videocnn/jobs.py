@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -90,18 +91,31 @@ def map_parallel(
 
 
 @contextlib.contextmanager
-def sole_writer(folder: Path, refusal: VideoCNNError) -> Iterator[None]:
-    """Lock a folder for writing, or raise `refusal` if another job holds the lock; it ends with its process."""
+def sole_writer(folder: Path, refusal: VideoCNNError, *, wait_seconds: float = 0.0, lock: str = LOCK) -> Iterator[None]:
+    """Hold the lock of a folder, which ends with its process, however that ends.
+
+    Args:
+        folder: the folder that the lock file lies in.
+        refusal: raised if another job still holds the lock after `wait_seconds`.
+        wait_seconds: how long to wait for the lock.
+        lock: name of the lock file.
+    """
     try:
         import fcntl
     except ImportError:  # not available on Windows, where concurrent jobs are not detected
         yield
         return
-    with open(folder / LOCK, "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise refusal from None
-        except OSError:  # a network drive without locks, where concurrent jobs are not detected either
-            pass
+    deadline = time.monotonic() + wait_seconds
+    with open(folder / lock, "a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise refusal from None
+                time.sleep(0.02)
+                continue
+            except OSError:  # a network drive without locks, where concurrent jobs are not detected either
+                pass
+            break
         yield

@@ -21,11 +21,10 @@ from videocnn.errors import VideoCNNError
 from videocnn.evaluate.printing import print_result
 from videocnn.evaluate.scorer import Scorer, describe_scorer
 from videocnn.evaluate.scores import Scores, gather_clip_scores, summarize, write_scores
-from videocnn.files import write_json
 from videocnn.jobs import progress_bar
 from videocnn.manifest import Skip, write_skips
 from videocnn.models import clip_spec, load_network, predict_function
-from videocnn.runs import hardware, read_metrics, write_card
+from videocnn.runs import hardware, write_card, write_metrics
 from videocnn.runs.folder import check_writable
 from videocnn.train import open_devices
 
@@ -172,7 +171,7 @@ def evaluate(
             describe_scorer(scorer, folder, scores)
         write_skips(skips, folder / f"skipped_{split}.csv")
         write_scores(scores, folder)
-        write_json(folder / "metrics.json", {**read_metrics(folder), split: result})
+        write_metrics(folder, split, result)
         if (folder / "run.json").is_file():
             write_card(folder, opened=dataset)
     if not quiet:

@@ -21,7 +21,9 @@ from videocnn.report.html.report import Comparison, Section, report_page
 from videocnn.report.paper import PaperTableError
 from videocnn.report.paper.allowed import allowed_tables
 from videocnn.report.paper.regimes import fold_folders
-from videocnn.runs.description import RunRecord, common_split, find_warnings, read_record, short_names
+from videocnn.runs import complete_run
+from videocnn.runs.description import common_split, find_warnings, short_names
+from videocnn.runs.state import Run, open_run
 from videocnn.visualize import plot_confusion, plot_curves, plot_filters, plot_gains
 from videocnn.visualize.canvas import PictureError
 
@@ -73,7 +75,9 @@ def write_report(
         raise ReportError(f"num_examples={num_examples}: give 0 or more")
     if not out.parent.is_dir():
         raise ReportError(f"{out}: the folder {out.parent} does not exist; create it or choose another --out")
-    records = [read_record(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
+    for folder in folders:
+        complete_run(folder)
+    records = [open_run(folder, name) for folder, name in zip(folders, short_names(folders), strict=True)]
     chosen = common_split(records, split)
     groups = on_same_data(records, chosen)
     content = report_page(
@@ -98,9 +102,9 @@ def run_folders(name: str | os.PathLike) -> list[str]:
         return [os.fspath(name)]  # reading it says what it is not
 
 
-def on_same_data(records: Sequence[RunRecord], split: str | None) -> list[list[RunRecord]]:
+def on_same_data(records: Sequence[Run], split: str | None) -> list[list[Run]]:
     """Return the runs that were measured on a split, those on the same data and classes together."""
-    groups: dict[tuple, list[RunRecord]] = {}
+    groups: dict[tuple, list[Run]] = {}
     for record in records:
         if split in record.metrics:
             result = record.metrics[split]
@@ -108,7 +112,7 @@ def on_same_data(records: Sequence[RunRecord], split: str | None) -> list[list[R
     return list(groups.values())
 
 
-def compared(records: Sequence[RunRecord], split: str, *, seed: int) -> Comparison:
+def compared(records: Sequence[Run], split: str, *, seed: int) -> Comparison:
     """Return what `compare` says of measured runs, why they are not compared, or "" of a single one."""
     if len(records) < 2:
         return ""
@@ -126,7 +130,7 @@ def drawn(draw: Callable[[], Figure], name: str, text: str) -> Picture | str:
         return str(error)
 
 
-def curves(records: Sequence[RunRecord]) -> Picture | str:
+def curves(records: Sequence[Run]) -> Picture | str:
     """Return the learning curves of all runs that have some."""
     known = [record for record in records if record.num_epochs]
     if not known:
@@ -139,7 +143,7 @@ def curves(records: Sequence[RunRecord]) -> Picture | str:
     )
 
 
-def last_epoch(record: RunRecord) -> str:
+def last_epoch(record: Run) -> str:
     """Return where a run's curves end, in words."""
     parts = []
     for key, name in (("loss", "training loss"), ("hit@1", "training clip hit@1"), ("val_hit@1", "validation hit@1")):
@@ -150,7 +154,7 @@ def last_epoch(record: RunRecord) -> str:
     return ", ".join(parts) or "no values"
 
 
-def gains(records: Sequence[RunRecord], split: str, *, seed: int) -> list[Picture | str]:
+def gains(records: Sequence[Run], split: str, *, seed: int) -> list[Picture | str]:
     """Return what each later one of measured runs gains on the first, class by class."""
     return [
         drawn(
@@ -162,7 +166,7 @@ def gains(records: Sequence[RunRecord], split: str, *, seed: int) -> list[Pictur
     ]
 
 
-def section(record: RunRecord, split: str | None, num_examples: int) -> Section:
+def section(record: Run, split: str | None, num_examples: int) -> Section:
     """Return the pictures and examples of one run."""
     network, filters = None, "There is no network in this run folder yet."
     if record.has_model:

@@ -1,6 +1,8 @@
 from .card import card_text as card_text
+from .card import complete_run as complete_run
 from .card import write_card as write_card
 from .figures import read_metrics as read_metrics
+from .figures import write_metrics as write_metrics
 from .folder import RunError as RunError
 from .folder import create_run as create_run
 from .folder import hardware as hardware
@@ -13,3 +15,5 @@ from .provenance import look_back as look_back
 from .provenance import origins as origins
 from .provenance import seen_before as seen_before
 from .provenance import seen_sentences as seen_sentences
+from .state import Run as Run
+from .state import open_run as open_run

@@ -6,7 +6,7 @@ licence. Labels, file names and everything else that a user wrote stand there as
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import json
 import os
 import re
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from videocnn.clips import Dataset
-from videocnn.files import visible, write_json, write_text
+from videocnn.files import WriteError, visible, write_text
 from videocnn.manifest.row import SPLITS
-from videocnn.runs.description import RunRecord, find_warnings, read_record
+from videocnn.runs.description import find_warnings
 from videocnn.runs.figures import CHANCE, FIGURES, counted, interval, percent
-from videocnn.runs.folder import read_run
+from videocnn.runs.folder import RunError, read_run, update_run
 from videocnn.runs.provenance import origins
+from videocnn.runs.state import Run, open_run
 from videocnn.spec import ClipSpec
 
 CARD = "README.md"
@@ -45,14 +46,35 @@ def write_card(folder: str | os.PathLike, licence: str | None = None, *, opened:
         RunError: the folder is no run, or cannot be written.
     """
     folder = Path(folder)
-    settings = read_run(folder)
-    if licence is not None and licence != settings.get("licence"):
-        write_json(folder / "run.json", {**settings, "licence": licence})
+    read_run(folder)
+    if licence is not None:
+        update_run(folder, licence=licence)
     file = folder / CARD
     if not file.is_file() or file.read_text(encoding="utf-8", errors="replace").startswith(OURS):
         text = card_text(folder, opened=opened)
         write_text(file, text)
     return file
+
+
+def complete_run(folder: str | os.PathLike, *, opened: Dataset | None = None) -> None:
+    """Finish what belongs to the end of a training: `finished` in `run.json`, and the model card.
+
+    Training calls it when it ends. So do a resume and a report, for a run that was killed before it came so far; a
+    complete run is left untouched, and so is one in a folder that cannot be written.
+
+    Args:
+        folder: the run folder.
+        opened: the run's data set, if it is open already.
+    """
+    run = open_run(folder, opened=opened)
+    if not run.finished:
+        return
+    with contextlib.suppress(RunError, WriteError, OSError):
+        stated = run.settings.get("finished")
+        if stated is False:
+            update_run(run.folder, finished=True)
+        if stated is False or not (run.folder / CARD).is_file():
+            write_card(run.folder, opened=opened)
 
 
 def card_text(folder: str | os.PathLike, use: str | None = None, *, opened: Dataset | None = None) -> str:
@@ -63,7 +85,7 @@ def card_text(folder: str | os.PathLike, use: str | None = None, *, opened: Data
         use: of a card that goes elsewhere, Markdown that says how the network is used there.
         opened: the run's data set, if it is open already.
     """
-    record = read_record(folder, opened=opened)
+    record = open_run(folder, opened=opened)
     spec = read_spec(record.folder / "model.keras")
     parts = [
         ("" if use else f"{OURS}\n\n") + f"# {escape(record.name)}",
@@ -105,7 +127,7 @@ def read_spec(file: Path) -> ClipSpec | None:
     return None
 
 
-def _purpose(record: RunRecord, spec: ClipSpec | None) -> str:
+def _purpose(record: Run, spec: ClipSpec | None) -> str:
     names = record.settings.get("class_names") or (spec.class_names if spec else ())
     model = str(record.settings.get("arguments", {}).get("model", "network")).replace("_", " ")
     lines = [f"A video classifier ({escape(model)}) that gives each of {len(names)} classes a probability."]
@@ -117,7 +139,7 @@ def _purpose(record: RunRecord, spec: ClipSpec | None) -> str:
     return "\n".join(lines) + "\n\nClasses: " + ", ".join(map(escape, names)) + "."
 
 
-def _figures(record: RunRecord) -> str:
+def _figures(record: Run) -> str:
     if not record.metrics:
         return "Not evaluated: nothing is known of how good it is. `videocnn evaluate` measures it."
     parts = []
@@ -137,7 +159,7 @@ def _figures(record: RunRecord) -> str:
     return "\n\n".join(parts)
 
 
-def _limits(record: RunRecord, spec: ClipSpec | None) -> list[str]:
+def _limits(record: Run, spec: ClipSpec | None) -> list[str]:
     splits = ", ".join(record.metrics) or "none"
     found = [
         f"It was measured on these splits of its data set: {escape(splits)}; on other cameras, places or kinds of "
@@ -151,11 +173,10 @@ def _limits(record: RunRecord, spec: ClipSpec | None) -> list[str]:
             "averaged, and a shorter video is refused unless its last frame may be repeated. No sound is used."
         )
     # what was left out is counted with the figures, and where the data lay is nobody's business
-    known = dataclasses.replace(record, skipped={}, no_data="the data were not there when this was written")
-    return found + [escape(warning) for warning in find_warnings(known)]
+    return found + [escape(warning) for warning in find_warnings(record, for_strangers=True)]
 
 
-def _use(record: RunRecord) -> str:
+def _use(record: Run) -> str:
     if not record.has_model:
         return "There is no network in this folder yet."
     return (
@@ -166,7 +187,7 @@ def _use(record: RunRecord) -> str:
     )
 
 
-def _data(record: RunRecord) -> str:
+def _data(record: Run) -> str:
     settings = record.settings
     lines = [
         f"Data set: {_shown(settings.get('data'))}",
@@ -210,7 +231,7 @@ def _origins(settings: dict[str, Any]) -> list[str]:
     return found
 
 
-def _training(record: RunRecord) -> str:
+def _training(record: Run) -> str:
     settings = record.settings
     state = {True: "finished", False: "not finished", None: "not known whether it is finished"}[record.finished]
     lines = [f"{counted(record.num_epochs, 'epoch')}, {state}"]
@@ -225,7 +246,7 @@ def _training(record: RunRecord) -> str:
     return f"{_bullets(lines)}\n\n{_table(('argument', 'value'), rows)}"
 
 
-def _licence(record: RunRecord) -> str:
+def _licence(record: Run) -> str:
     licence = record.settings.get("licence")
     stated = escape(licence) if licence else (
         "None is stated for these weights, so nobody but their owner may be taken to permit their use. The licence of "

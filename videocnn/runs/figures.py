@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from videocnn.runs.folder import RunError
+from videocnn.files import write_json
+from videocnn.runs.folder import WAIT_SECONDS, RunError, updating
 
 FIGURES = {
     "clip_hit_at_1": "clip hit@1",
@@ -51,3 +52,22 @@ def read_metrics(folder: str | os.PathLike) -> dict[str, Any]:
         return {}
     except (OSError, ValueError) as error:
         raise RunError(f"{path}: cannot be read ({error}); delete it and evaluate again") from error
+
+
+def write_metrics(
+    folder: str | os.PathLike, split: str, result: dict[str, Any], *, wait_seconds: float = WAIT_SECONDS
+) -> None:
+    """Add the metrics of one split to `metrics.json`; several evaluations may do so at the same time.
+
+    Args:
+        folder: the run folder.
+        split: the split that was measured; its older metrics are replaced, those of other splits are kept.
+        result: plain values.
+        wait_seconds: how long to wait while another evaluation writes.
+
+    Raises:
+        RunError: the file is damaged, or another job held the lock for too long.
+    """
+    folder = Path(folder)
+    with updating(folder, wait_seconds=wait_seconds):
+        write_json(folder / "metrics.json", {**read_metrics(folder), split: result})

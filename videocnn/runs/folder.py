@@ -28,8 +28,11 @@ import numpy as np
 
 from videocnn import __version__
 from videocnn.errors import VideoCNNError
-from videocnn.files import WRITING, remove_unfinished, write_text
+from videocnn.files import WRITING, remove_unfinished, write_json, write_text
 from videocnn.jobs import default_workers, sole_writer
+
+UPDATE_LOCK = f"{WRITING}update-lock"
+WAIT_SECONDS = 60.0  # for a lock that is held for milliseconds
 
 
 class RunError(VideoCNNError):
@@ -107,11 +110,38 @@ def check_writable(folder: str | os.PathLike) -> None:
         raise RunError(f"{folder}: no file can be written there ({error.strerror}); check its permissions") from error
 
 
+@contextlib.contextmanager
+def updating(folder: Path, *, wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock under which `run.json` and `metrics.json` of a run are read, changed and written.
+
+    It is another lock than that of training, which lasts for hours.
+
+    Raises:
+        RunError: another job has held the lock for `wait_seconds`.
+    """
+    refusal = RunError(f"{folder}: another job has been writing its results for {wait_seconds:g} s; end that job")
+    with sole_writer(folder, refusal, wait_seconds=wait_seconds, lock=UPDATE_LOCK):
+        yield
+
+
+def update_run(folder: Path, **values: Any) -> None:
+    """Set values in `run.json`; a file that has them already is left untouched.
+
+    Raises:
+        RunError: the folder is not a run.
+    """
+    with updating(folder):
+        before = read_run(folder)
+        if {**before, **values} != before:
+            write_json(folder / "run.json", {**before, **values})
+
+
 def forget_figures(folder: Path) -> list[str]:
     """Remove what evaluation wrote of weights that go on learning, and return the names of the files."""
-    files = [file for pattern in ("metrics.json", "scores_*.npz", "skipped_*.csv") for file in folder.glob(pattern)]
-    for file in files:
-        file.unlink()
+    with updating(folder):
+        files = [file for glob in ("metrics.json", "scores_*.npz", "skipped_*.csv") for file in folder.glob(glob)]
+        for file in files:
+            file.unlink()
     return sorted(file.name for file in files)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from videocnn.clips import Dataset, usable
 from videocnn.files import write_json
 from videocnn.runs import RunError, hardware, read_run, versions
+from videocnn.runs.state import FINE_TUNED, NETWORK
 from videocnn.spec import ClipSpec
 from videocnn.train.recipes import TrainArguments, TransferArguments, check_names, plain_value
 
@@ -57,6 +58,8 @@ def put_on_record(
             raise RunError(f"{folder}: was trained on other data than {dataset.path}; resume with the same videos")
         return len(videos)
     content = {
+        "kind": FINE_TUNED if isinstance(arguments, TransferArguments) else NETWORK,
+        "finished": False,
         "arguments": arguments.to_config(),
         "data": dataset.path,
         "manifest_hash": dataset.hash,

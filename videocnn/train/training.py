@@ -21,10 +21,9 @@ import tensorflow as tf
 from videocnn import clips, models
 from videocnn.clips import Dataset, video_errors
 from videocnn.clips.frames import cached_gib, call_python, called_by_dataset
-from videocnn.files import write_json
 from videocnn.manifest import check_trainable
-from videocnn.runs import RunError, create_run, read_run, write_card
-from videocnn.runs.folder import check_free, sole_training
+from videocnn.runs import RunError, complete_run, create_run, read_run
+from videocnn.runs.folder import check_free, sole_training, update_run
 from videocnn.runs.provenance import started_from
 from videocnn.spec import ClipSpec
 from videocnn.train.distribute import Devices, open_devices
@@ -143,6 +142,7 @@ def train_network(
     with devices.scope():
         trainer = compile_trainer(network, arguments)
     if resume and keeper.restore(trainer):
+        complete_run(folder, opened=dataset)
         return kept_model(folder)
     record_devices(folder, devices, arguments, keeper.state["epoch"] + 1, quiet=quiet)
 
@@ -164,7 +164,7 @@ def train_network(
             )
     finally:
         keeper.close()
-    write_card(folder, opened=dataset)
+    complete_run(folder, opened=dataset)
     return kept_model(folder)
 
 
@@ -256,7 +256,7 @@ def record_devices(folder: Path, devices: Devices, arguments: TrainArguments, ep
     entry = devices.record(arguments.batch_size, arguments.learning_rate, epoch)
     changed = not known or {**known[-1], "from_epoch": epoch} != entry
     if changed:
-        write_json(folder / "run.json", {**run, "devices": [*known, entry]})
+        update_run(folder, devices=[*known, entry])
     if not quiet and (len(devices) > 1 or (known and changed)):
         before = f" (before: {', '.join(known[-1]['names'])})" if known and changed else ""
         print(devices.describe(arguments.batch_size, arguments.learning_rate) + before, file=sys.stderr)

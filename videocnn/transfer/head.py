@@ -12,9 +12,9 @@ import keras
 
 from videocnn import clips, models
 from videocnn.clips import Dataset, video_errors
-from videocnn.files import write_json
 from videocnn.models import weights_hash
-from videocnn.runs import read_run, versions
+from videocnn.runs import complete_run, read_run, versions
+from videocnn.runs.folder import update_run
 from videocnn.spec import ClipSpec
 from videocnn.train import Devices, TransferArguments, make_schedule
 from videocnn.train.epochs import RunKeeper
@@ -48,11 +48,12 @@ def train_head(
     )
     trainer = compile_trainer(head, arguments)
     if resume and keeper.restore(trainer):
+        complete_run(folder, opened=dataset)
         return kept_model(folder)
     record_devices(folder, devices, arguments, keeper.state["epoch"] + 1, quiet=quiet)
     features = training_features(frozen, dataset, spec, folder, arguments, keeper.steps_per_epoch, quiet=quiet)
     if features.seconds or "features" not in read_run(folder):
-        write_json(folder / "run.json", {**read_run(folder), "features": features.record()})
+        update_run(folder, features=features.record())
     held_out = validation_clips(dataset, spec, arguments)
     if held_out is not None:
         keeper.validation = held_out_features(frozen, held_out, arguments.batch_size)
@@ -69,6 +70,7 @@ def train_head(
             )
     finally:
         keeper.close()
+    complete_run(folder, opened=dataset)
     return kept_model(folder)
 
 

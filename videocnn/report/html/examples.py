@@ -19,7 +19,7 @@ from videocnn.errors import VideoCNNError
 from videocnn.evaluate import Scores, read_scores
 from videocnn.manifest import Video
 from videocnn.report.html.page import data_uri
-from videocnn.runs.description import RunRecord
+from videocnn.runs.state import Run
 from videocnn.sampling import even_clips
 from videocnn.spec import ClipSpec
 
@@ -71,7 +71,7 @@ def choose(scores: Scores, count: int) -> list[int]:
     return chosen
 
 
-def find_examples(record: RunRecord, split: str, spec: ClipSpec | None, count: int, top: int = 3) -> list[Example]:
+def find_examples(record: Run, split: str, spec: ClipSpec | None, count: int, top: int = 3) -> list[Example]:
     """Return examples of a run evaluated on a split, with frames if the run's data set is still available.
 
     Args:

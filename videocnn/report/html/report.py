@@ -15,7 +15,7 @@ from videocnn.report.html.examples import Example
 from videocnn.report.html.page import Picture, percent, render
 from videocnn.report.html.paper_tables import TITLES, table_view
 from videocnn.report.paper.allowed import Allowed
-from videocnn.runs.description import RunRecord
+from videocnn.runs.state import Run
 
 WIDE = 700  # CSS pixels; wider images scroll on phones instead of shrinking until their text is illegible
 NUM_PAIRS = 10
@@ -38,7 +38,7 @@ class Section:
         num_parameters: number of parameters of the network, or None.
     """
 
-    record: RunRecord
+    record: Run
     confusion: Picture | str
     filters: Picture | str
     examples: Sequence[Example]
@@ -47,11 +47,11 @@ class Section:
 
 
 def report_page(
-    records: Sequence[RunRecord],
+    records: Sequence[Run],
     *,
     split: str | None,
     warnings: dict[str, list[str]],
-    comparisons: Sequence[tuple[Sequence[RunRecord], Comparison]],
+    comparisons: Sequence[tuple[Sequence[Run], Comparison]],
     paper: Allowed | None,
     curves: Picture | str,
     gains: Sequence[Picture | str],
@@ -95,7 +95,7 @@ def report_page(
     )
 
 
-def curve_note(record: RunRecord) -> str:
+def curve_note(record: Run) -> str:
     """Return a sentence on how the learning curves of a run were measured."""
     arguments = record.settings.get("arguments") or {}
     classes = len(record.settings.get("class_names") or ())
@@ -126,7 +126,7 @@ def paper_view(paper: Allowed) -> dict[str, Any] | None:
     }
 
 
-def figure_tables(records: Sequence[RunRecord], split: str, comparison: Comparison) -> list[dict[str, Any]]:
+def figure_tables(records: Sequence[Run], split: str, comparison: Comparison) -> list[dict[str, Any]]:
     """Return result tables of evaluated runs: one for all runs that are compared, otherwise one per run."""
     if isinstance(comparison, dict):
         names = names_by_folder(records)
@@ -169,12 +169,12 @@ def cell(figure: dict[str, float | None] | None, signed: bool = False) -> tuple[
     return shown(figure["value"]), interval
 
 
-def names_by_folder(records: Sequence[RunRecord]) -> dict[str, str]:
+def names_by_folder(records: Sequence[Run]) -> dict[str, str]:
     """Return the names of runs keyed by folder, as `compare` identifies them."""
     return {str(record.folder): record.name for record in records}
 
 
-def difference_rows(records: Sequence[RunRecord], comparison: dict[str, Any]) -> list[dict[str, Any]]:
+def difference_rows(records: Sequence[Run], comparison: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the paired differences of all pairs of runs, in percentage points."""
     figures, names = ("video_hit_at_1", "video_hit_at_5", "mean_average_precision"), names_by_folder(records)
     return [
@@ -187,14 +187,14 @@ def difference_rows(records: Sequence[RunRecord], comparison: dict[str, Any]) ->
     ]
 
 
-def precision_rows(records: Sequence[RunRecord], split: str | None) -> list[tuple[str, list[str]]]:
+def precision_rows(records: Sequence[Run], split: str | None) -> list[tuple[str, list[str]]]:
     """Return the average precision of every class, one column per evaluated run."""
     results = [record.metrics[split] for record in records if split in record.metrics]
     names = list(dict.fromkeys(name for result in results for name in result["class_names"]))
     return [(name, [percent(result["average_precision"].get(name)) for result in results]) for name in names]
 
 
-def confusions(record: RunRecord, split: str | None) -> list[str]:
+def confusions(record: Run, split: str | None) -> list[str]:
     """Return the most frequent confusions of a run as sentences."""
     if split not in record.metrics:
         return []

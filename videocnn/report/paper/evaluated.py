@@ -6,16 +6,14 @@ A run must be finished and evaluated on the split; intervals are drawn over grou
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from videocnn.evaluate import Scores, read_scores
 from videocnn.models import NETWORKS, STREAMS
 from videocnn.report.paper.table import PaperTableError
-from videocnn.runs import read_metrics, read_run
+from videocnn.runs import open_run, read_metrics, read_run
 
 NETWORK_KINDS = ("network", "fine-tuned")  # `kind` in run.json; absent in runs of 0.1.0
 
@@ -132,7 +130,7 @@ def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> Evalu
             f"{folder}: is a run of {arguments.get('model')!r}, stream {arguments.get('stream')!r}; the tables know "
             f"{', '.join(NETWORKS)} and {', '.join(STREAMS)}"
         )
-    if not described.get("finished", is_finished(Path(folder))):
+    if not open_run(folder).finished:
         raise PaperTableError(
             f"{folder}: the run is unfinished; end it with --resume, then evaluate it (`videocnn evaluate {folder} "
             f"MANIFEST --split {split}`)"
@@ -154,16 +152,6 @@ def read_evaluated(folder: str, split: str, *, ungrouped: bool = False) -> Evalu
             "video has a source of its own"
         )
     return EvaluatedRun(folder, described, kept, scores)
-
-
-def is_finished(folder: Path) -> bool:
-    """Return whether a run has ended by itself: its backup says so, or without one its last weights are there."""
-    try:
-        return json.loads((folder / "backup" / "state.json").read_text(encoding="utf-8"))["finished"] is True
-    except FileNotFoundError:
-        return (folder / "last.keras").is_file()
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def has_no_groups(scores: Scores) -> bool:
