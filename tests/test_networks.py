@@ -113,7 +113,7 @@ def _fifth(monkeypatch):
 
 
 @pytest.mark.usefixtures("_fifth")
-def test_a_network_is_added_by_a_row_and_a_builder(tmp_path):
+def test_a_network_is_added_by_a_row_and_a_builder(tmp_path, monkeypatch):
     videos = []
     for number in range(6):
         write_video(tmp_path / f"{number}.mp4", counting_frames(12, 48, 64))
@@ -132,5 +132,8 @@ def test_a_network_is_added_by_a_row_and_a_builder(tmp_path):
     finetune(tmp_path / "run" / "model.keras", tmp_path / "manifest.csv", tmp_path / "tuned", regime="top", **common)
     assert read_run(tmp_path / "tuned")["arguments"]["model"] == "middle_fusion"
     assert "middle_fusion/full" not in AVERAGED
+    make_app()  # a command's options are made when its module is imported: have it imported again, and then restored
+    monkeypatch.delitem(sys.modules, "videocnn.cli.train")
+    monkeypatch.delattr("videocnn.cli.train")
     result = CliRunner().invoke(make_app(), ["train", "--help"], env={"COLUMNS": "200"})
     assert "slow_fusion | middle_fusion" in result.output
