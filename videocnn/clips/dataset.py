@@ -51,7 +51,8 @@ class Dataset:
 
     Example:
         >>> dataset = Dataset.open("data/ucf101/fold1/manifest.csv")
-        >>> clips = train_clips(dataset, clip_spec(network))
+        >>> len(dataset.select("test")) > 0
+        True
     """
 
     whole: Manifest

@@ -132,8 +132,9 @@ def evaluate(
         VideoCNNError: the data cannot be used, or the results cannot be written.
 
     Example:
-        >>> result = evaluate("runs/slow_fusion", "data/ucf101/fold1/manifest.csv", num_clips=20)
-        >>> result["video_hit_at_1"]["value"]
+        >>> result = evaluate("runs/mine", "my_data/manifest.csv", num_clips=2, quiet=True)
+        >>> sorted(result["video_hit_at_1"])
+        ['high', 'low', 'value']
     """
     devices = open_devices(gpus, logical)
     scorer = run if hasattr(run, "score") else NetworkScorer(run, devices)

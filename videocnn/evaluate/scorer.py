@@ -28,14 +28,8 @@ class Scorer(Protocol):
         kind: what `run.json` says of its runs, for example `"baseline"`; networks have `"network"`.
         arguments: its settings, plain values for `run.json`. `"model"` names it in tables.
 
-    Example:
-        >>> class Constant:
-        ...     kind = "baseline"
-        ...     arguments = {"model": "constant"}
-        ...
-        ...     def score(self, dataset, split, **options):
-        ...         return my_scores(dataset, split)
-        >>> evaluate(Constant(), "manifest.csv", out="runs/constant")
+    A class with these two attributes and a method `score` is a scorer; `evaluate(scorer, "manifest.csv",
+    out="runs/constant")` measures it and keeps its run folder.
     """
 
     kind: str
