@@ -1,6 +1,7 @@
 """Frames kept in memory go when their dataset goes: three folds in one process must not hold three data sets."""
 
 import gc
+import time
 import weakref
 
 import pytest
@@ -74,10 +75,11 @@ def test_frames_that_a_cycle_holds_go_before_others_are_kept(manifest, sources):
         del cycle
         earlier = list(sources)
         assert all(source() is not None for source in earlier)
-        for _ in range(5):  # TensorFlow may let go of a dataset a moment later; without a collection it never does
+        for _ in range(50):  # TensorFlow may let go of a dataset a moment later; without a collection it never does
             dataset = train_clips(manifest, SPEC, 2, cache=True)
             if not any(source() for source in earlier):
                 break
+            time.sleep(0.05)
         assert [source() for source in earlier] == [None] * len(earlier)
         assert next(iter(dataset))[0].shape[1:] == (2, 20, 24, 3)
     finally:

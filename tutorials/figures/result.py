@@ -91,7 +91,9 @@ def draw_scores(axes, scores: dict[str, Scores], path: str, pair: str) -> None:
             value, true = float(kept.video_scores[row, column]), bool(kept.labels[row, column])
             look = {"color": BLUE} if true else {"facecolor": "white", "edgecolor": ORANGE, "hatch": "////"}
             axes.barh(place, value, height=0.8, **look)
-            axes.text(value + 0.02, place, f"{100 * value:.0f} %  {label}", va="center", fontsize=LETTERS - 2, color=INK)
+            axes.text(
+                value + 0.02, place, f"{100 * value:.0f} %  {label}", va="center", fontsize=LETTERS - 2, color=INK
+            )
             place += 1
         ticks.append((place - 1.5, NETWORKS[name]))
         place += 0.5
@@ -110,9 +112,9 @@ def draw_accuracy(axes, accuracy: dict[str, Estimate]) -> None:
         colour = GREY if name == "single_frame" else BLUE
         axes.plot([low, high], [place, place], color=colour, linewidth=3, solid_capstyle="butt")
         axes.plot(value, place, "o", color=colour, markersize=8)
-        axes.text(104, place, f"{value:.0f} %", va="center", fontsize=LETTERS, color=INK)
+        axes.text(107, place, f"{value:.0f} %", va="center", fontsize=LETTERS, color=INK)
     axes.axvline(50, color=INK, linewidth=1, linestyle="--")
-    axes.set_xlim(0, 100)
+    axes.set_xlim(0, 103)
     axes.set_ylim(len(accuracy) - 0.4, -0.6)
     axes.set_xticks([0, 50, 100], ["0", "50", "100"], fontsize=LETTERS - 2, color=INK)
     axes.set_yticks([])
